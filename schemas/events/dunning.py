@@ -1,0 +1,33 @@
+"""The dunning episode's own record: what was due, sent, refused, recovered."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from schemas.events.base import Event, Instant
+
+
+class DunningEvent(Event):
+    """One step in an episode's life; an email is due in the log before the SMTP conversation begins."""
+
+    episode_id: str
+    workspace_id: str
+    connection_id: str | None = None
+    customer_id: str | None = None
+    user_id: str | None = None
+    kind: Literal[
+        "opened",
+        "email_due",
+        "email_sent",
+        "email_failed",
+        "email_unknown",
+        "recovered",
+        "exhausted",
+        "held",
+        "closed",
+    ]
+    step: int | None = Field(default=None, ge=1)
+    at: Instant
+    message_id: str | None = Field(default=None, description="The Message-ID of the email of this step.")
+    reason: str | None = None
+    detail: dict[str, Any] = Field(default_factory=dict)

@@ -1,0 +1,17 @@
+"""Who is whom: a customer of Stripe and a user of the product are one person, or no longer."""
+
+from typing import Literal
+
+from schemas.events.base import Event, Instant
+
+
+class IdentityMatch(Event):
+    """A match made or ended. `by` is the rule that decided it."""
+
+    workspace_id: str
+    connection_id: str
+    customer_id: str
+    user_id: str
+    state: Literal["matched", "unmatched"]
+    by: Literal["metadata", "email", "hand"]
+    effective_at: Instant
