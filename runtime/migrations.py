@@ -1,0 +1,87 @@
+"""Migrations: numbered SQL files, applied by yoyo, each service's in its own schema and as its own role.
+
+A service's schema is made of the pipeline's tables first and then its own. Files are never edited once released; a
+change is a new file.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+
+import psycopg
+import yoyo
+from psycopg import sql
+
+from runtime.database import Connection
+from runtime.errors import MigrationError
+from runtime.roles import ServiceRole, prepare_roles
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSchema:
+    """What a service brings: its name, its schema, and the folders of its migrations in the order they apply."""
+
+    service: str
+    schema: str
+    folders: tuple[Path, ...]
+
+    @property
+    def role(self) -> ServiceRole:
+        return ServiceRole(service=self.service, schema=self.schema)
+
+
+def migrate(admin_url: str, services: Iterable[ServiceSchema], *, passwords: Mapping[str, str] | None = None) -> int:
+    """Bring every service's schema to its newest version; returns how many migrations were applied.
+
+    `admin_url` is a role that owns the database. Services are migrated in the order given, which is the order of
+    the grants between them. Raises MigrationError naming the service and the file.
+    """
+    services = list(services)
+    with psycopg.connect(admin_url) as admin:
+        prepare_roles(admin, [service.role for service in services], passwords or {})
+    return sum(apply_folders(admin_url, service) for service in services)
+
+
+def apply_folders(admin_url: str, service: ServiceSchema, *, schema: str | None = None) -> int:
+    """Apply one service's migrations, by default in its own schema; a rebuild names a shadow."""
+    target = schema or service.schema
+    backend = yoyo.get_backend(_as_role(admin_url, service.role.name, target))
+    applied = 0
+    try:
+        with backend.lock(timeout=60):
+            for folder in service.folders:
+                pending = backend.to_apply(yoyo.read_migrations(str(folder)))
+                backend.apply_migrations(pending)
+                applied += len(pending)
+    except (psycopg.Error, yoyo.exceptions.LockTimeout) as error:
+        raise MigrationError(f"the schema {target} of {service.service} could not be migrated: {error}") from error
+    finally:
+        backend.connection.close()
+    return applied
+
+
+def pending(admin_url: str, service: ServiceSchema) -> list[str]:
+    """Names of the migrations that are not applied yet."""
+    backend = yoyo.get_backend(_as_role(admin_url, service.role.name, service.schema))
+    try:
+        return [
+            migration.id
+            for folder in service.folders
+            for migration in backend.to_apply(yoyo.read_migrations(str(folder)))
+        ]
+    finally:
+        backend.connection.close()
+
+
+def _as_role(admin_url: str, role: str, schema: str) -> str:
+    """The address for yoyo: through psycopg 3, acting as the service's role, in its schema."""
+    parts = urlsplit(admin_url)
+    options = f"-c role={role} -c search_path={schema} -c lock_timeout=60000"
+    query = "&".join(filter(None, (parts.query, urlencode({"options": options}, quote_via=quote))))
+    return urlunsplit(("postgresql+psycopg", parts.netloc, parts.path, query, ""))
+
+
+def grant_connect_as(connection: Connection, role: str) -> None:
+    """Act as a role for the rest of the session, to see what it sees."""
+    connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
