@@ -5,14 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-import psycopg
-
 from pipeline.records import Arrived, Record
+from runtime.database import Connection
 from schemas.catalogue import Topic
 
 F = TypeVar("F")
-
-Connection = psycopg.Connection[tuple[object, ...]]
 
 
 @dataclass(frozen=True, slots=True)

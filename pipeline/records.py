@@ -2,13 +2,20 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from pipeline.errors import BadRecord
 from schemas.envelope import Envelope, Headers, parse_envelope, parse_time
 from schemas.errors import EnvelopeError
 
 F = TypeVar("F")
+
+
+class LogPartition(NamedTuple):
+    """One partition of one topic; `topic` is the catalogue's name."""
+
+    topic: str
+    partition: int
 
 
 @dataclass(frozen=True, slots=True)

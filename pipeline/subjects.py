@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
-from pipeline.processor import Connection, Message, Timer, Tx
+from pipeline.errors import BadRecord
+from pipeline.processor import Message, Timer, Tx
 from pipeline.records import Arrived, Record
+from runtime.database import Connection
 from schemas.catalogue import Topic
 
 S = TypeVar("S")
@@ -93,8 +95,90 @@ class SubjectProcessor(Generic[S, F, P]):
 
     def apply(self, tx: Tx, facts: Sequence[Arrived[F]]) -> None:
         """Merge and decide each fact in order; due timers of its subject run before it."""
-        raise NotImplementedError
+        told = [(arrived, *about) for arrived in facts if (about := _about(tx, arrived.record)) is not None]
+        reached: dict[str, datetime] = {}
+        for _, subject, observed_at in told:
+            reached[subject] = max(observed_at, reached.get(subject, observed_at))
+        run = _Run(self, tx, reached)
+        for arrived, subject, observed_at in told:
+            run.fact(subject, observed_at, arrived)
+        run.finish()
 
     def fire(self, tx: Tx, timers: Sequence[Timer]) -> None:
         """Decide each timer's subject at its `due_at`."""
-        raise NotImplementedError
+        until: dict[str, datetime] = {}
+        for timer in timers:
+            until[timer.subject] = max(timer.due_at, until.get(timer.subject, timer.due_at))
+        run = _Run(self, tx, until)
+        for subject, due_at in until.items():
+            run.timers(subject, due_at)
+        run.finish()
+
+
+def _about(tx: Tx, record: Record) -> tuple[str, datetime] | None:
+    """Whom the record is about and when it was seen; a record that does not say so is rejected."""
+    try:
+        return record.subject, record.observed_at
+    except BadRecord as error:
+        tx.reject(record, error.reason)
+        return None
+
+
+class _Run(Generic[S, F, P]):
+    """The subjects of one transaction while it is worked on: states, clocks, timers, and what was decided."""
+
+    def __init__(self, processor: SubjectProcessor[S, F, P], tx: Tx, reached: Mapping[str, datetime]) -> None:
+        subjects = list(reached)
+        self._processor = processor
+        self._core = processor.core
+        self._tx = tx
+        self._clocks = tx.clocks(reached)
+        self._states = processor.store.load(tx.conn, subjects) if subjects else {}
+        self._stored_timers = tx.timers_of(subjects) if subjects else {}
+        self._timers = {s: {t.rule: t.due_at for t in timers} for s, timers in self._stored_timers.items()}
+        self._changes: list[Change[S]] = []
+
+    def fact(self, subject: str, observed_at: datetime, arrived: Arrived[F]) -> None:
+        """One fact: timers due by then, then the fact itself."""
+        self.timers(subject, observed_at)
+        try:
+            state = self._core.merge(self._state(subject), arrived.fact)
+        except BadRecord as error:
+            self._tx.reject(arrived.record, error.reason)
+            return
+        self._decide(subject, state, observed_at, arrived.record)
+
+    def timers(self, subject: str, until: datetime) -> None:
+        """Run the subject's timers that are due at `until` or before, each instant once, earliest first."""
+        while pending := self._timers.get(subject):
+            rule, due_at = min(pending.items(), key=lambda item: (item[1], item[0]))
+            if due_at > until:
+                return
+            self._decide(subject, self._state(subject), due_at, Timer(subject, rule, due_at))
+
+    def finish(self) -> None:
+        """Hand everything over to the store, the outbox and the due-table."""
+        if not self._changes:
+            return
+        self._processor.store.save(self._tx, self._changes)
+        for change in self._changes:
+            for message in change.effects.messages:
+                self._tx.publish(message)
+        for subject in dict.fromkeys(change.subject for change in self._changes):
+            stored = {timer.rule: timer.due_at for timer in self._stored_timers.get(subject, ())}
+            if stored != self._timers.get(subject, {}):
+                self._tx.set_timers(subject, self._timers.get(subject, {}))
+
+    def _state(self, subject: str) -> S:
+        state = self._states.get(subject)
+        return self._core.empty(subject) if state is None else state
+
+    def _decide(self, subject: str, state: S, instant: datetime, cause: Record | Timer) -> None:
+        clock = self._clocks.get(subject)
+        now = instant if clock is None or instant > clock else clock
+        effects = self._core.decide(state, self._processor.policy_of(subject), now)
+        self._clocks[subject] = now
+        self._states[subject] = effects.state
+        if effects.timers or subject in self._timers:
+            self._timers[subject] = {rule: due_at for rule, due_at in effects.timers.items() if due_at > now}
+        self._changes.append(Change(subject=subject, effects=effects, cause=cause, at=now))
