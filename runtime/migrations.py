@@ -11,9 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 import psycopg
 import yoyo
-from psycopg import sql
 
-from runtime.database import Connection
 from runtime.errors import MigrationError
 from runtime.roles import ServiceRole, prepare_roles
 
@@ -80,8 +78,3 @@ def _as_role(admin_url: str, role: str, schema: str) -> str:
     options = f"-c role={role} -c search_path={schema} -c lock_timeout=60000"
     query = "&".join(filter(None, (parts.query, urlencode({"options": options}, quote_via=quote))))
     return urlunsplit(("postgresql+psycopg", parts.netloc, parts.path, query, ""))
-
-
-def grant_connect_as(connection: Connection, role: str) -> None:
-    """Act as a role for the rest of the session, to see what it sees."""
-    connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))

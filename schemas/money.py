@@ -6,8 +6,9 @@ Ugandan shilling and the Icelandic króna are charged with two decimals).
 
 from decimal import Decimal
 
-NO_DECIMALS = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split())
-THREE_DECIMALS = frozenset("bhd jod kwd omr tnd".split())
+_NO = "bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf"
+NO_DECIMALS = frozenset(_NO.split())
+THREE_DECIMALS = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
 
 _SIGNS = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥", "inr": "₹", "krw": "₩"}
 
