@@ -72,34 +72,50 @@ class Producer:
     After a fatal error of the client it is made anew by the caller: a broken idempotent producer fails for ever.
     """
 
-    def __init__(self, broker: Broker, *, client_id: str) -> None:
+    def __init__(self, broker: Broker, *, client_id: str, delivery_timeout_ms: int = DELIVERY_TIMEOUT_MS) -> None:
+        """Connect; raises BrokerError. A record not acknowledged within `delivery_timeout_ms` has failed."""
         self._broker = broker
-        self._producer = kafka.KafkaProducer(
-            **broker.client_options(client_id),
-            acks="all",
-            enable_idempotence=True,
-            linger_ms=LINGER_MS,
-            batch_size=BATCH_BYTES,
-            request_timeout_ms=REQUEST_TIMEOUT_MS,
-            delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
-            max_request_size=MAX_RECORD_BYTES,
-            metrics_enabled=False,
-        )
+        try:
+            self._producer = kafka.KafkaProducer(
+                **broker.client_options(client_id),
+                acks="all",
+                enable_idempotence=True,
+                linger_ms=LINGER_MS,
+                batch_size=BATCH_BYTES,
+                request_timeout_ms=REQUEST_TIMEOUT_MS,
+                delivery_timeout_ms=delivery_timeout_ms,
+                max_request_size=MAX_RECORD_BYTES,
+                metrics_enabled=False,
+            )
+        except kafka.errors.KafkaError as error:
+            raise BrokerError(f"no Kafka answers at {broker.bootstrap_servers}: {error!r}") from error
 
     def send(self, topic: Topic, *, subject: str, key: str, value: bytes | None, headers: Headers) -> Acknowledgement:
         """Queue one record on the partition of its subject; raises BrokerError if the client refuses it."""
+        return self.place(
+            topic.name,
+            partition=partition_of(subject, topic.partitions),
+            key=key.encode(),
+            value=value,
+            headers=headers,
+        )
+
+    def place(
+        self, topic: str, *, partition: int, key: bytes, value: bytes | None, headers: Headers
+    ) -> Acknowledgement:
+        """Queue one record on a partition that is already known; `topic` is the catalogue's name."""
         if not key:
-            raise BrokerError(f"a record without a key was meant for {topic.name}; every topic needs one")
+            raise BrokerError(f"a record without a key was meant for {topic}; every topic needs one")
         try:
             acknowledgement: Acknowledgement = self._producer.send(
-                topic.full_name(self._broker.prefix),
-                key=key.encode(),
+                f"{self._broker.prefix}{topic}",
+                key=key,
                 value=value,
                 headers=list(headers),
-                partition=partition_of(subject, topic.partitions),
+                partition=partition,
             )
         except kafka.errors.KafkaError as error:
-            raise BrokerError(f"Kafka did not take a record for {topic.name}: {error!r}") from error
+            raise BrokerError(f"Kafka did not take a record for {topic}: {error!r}") from error
         return acknowledgement
 
     def settle(self, acknowledgements: Iterable[Acknowledgement], *, timeout: float = 60.0) -> None:
