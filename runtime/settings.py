@@ -14,9 +14,10 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from psycopg.conninfo import make_conninfo
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from runtime.errors import SettingsError
@@ -43,6 +44,11 @@ class ServiceSettings(BaseSettings):
     kafka_sasl_password: SecretStr | None = Field(None, validation_alias=_plain("KAFKA_SASL_PASSWORD"))
     kafka_ssl_cafile: Path | None = Field(None, validation_alias=_plain("KAFKA_SSL_CAFILE"))
     database_url: SecretStr = Field(validation_alias=_plain("DATABASE_URL"))
+    database_password_file: Path | None = Field(
+        None,
+        validation_alias=_plain("DATABASE_PASSWORD_FILE"),
+        description="A file whose content is the password that DATABASE_URL lacks.",
+    )
     topic_prefix: str = ""
     topic_replication: int = Field(1, ge=1, description="Replication factor of topics that are created.")
     clock: str = Field("real", description="`real`, or the path of a clock file.")
@@ -56,6 +62,14 @@ class ServiceSettings(BaseSettings):
         if not value.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("must start with postgresql://")
         return value
+
+    @model_validator(mode="after")
+    def _take_the_password_from_its_file(self) -> Self:
+        if self.database_password_file is not None:
+            password = read_secret("DATABASE_PASSWORD_FILE", self.database_password_file)
+            url = make_conninfo(self.database_url.get_secret_value(), password=password)
+            self.database_url = SecretStr(url)
+        return self
 
     @field_validator("log_level")
     @classmethod
@@ -104,6 +118,17 @@ def _read_file(service: str) -> Mapping[str, Any]:
     return {**shared, **content.get(service, {})}
 
 
+def read_secret(name: str, path: Path) -> str:
+    """The secret in a file that the setting `name` names; raises ValueError where it cannot be read or is empty."""
+    try:
+        content = path.read_text().strip()
+    except OSError as error:
+        raise ValueError(f"{name} names {path}, which cannot be read: {error.strerror}") from error
+    if not content:
+        raise ValueError(f"{name} names {path}, which is empty")
+    return content
+
+
 def load_settings(cls: type[S], **overrides: Any) -> S:
     """The settings of a service; raises SettingsError listing everything that is missing or wrong."""
     try:
@@ -115,8 +140,8 @@ def load_settings(cls: type[S], **overrides: Any) -> S:
 def _explain(cls: type[ServiceSettings], error: ValidationError) -> str:
     lines = [f"{cls.service} cannot start; {error.error_count()} setting(s) are missing or wrong:"]
     for fault in error.errors(include_input=False, include_url=False):
-        name = str(fault["loc"][0]) if fault["loc"] else ""
-        lines.append(f"  {_environment_name(cls, name)}: {fault['msg'].removeprefix('Value error, ')}")
+        name = f"{_environment_name(cls, str(fault['loc'][0]))}: " if fault["loc"] else ""
+        lines.append(f"  {name}{fault['msg'].removeprefix('Value error, ')}")
     lines.append(f"Set them in the environment or in the file that {SETTINGS_FILE} names.")
     return "\n".join(lines)
 

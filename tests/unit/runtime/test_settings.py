@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from runtime.errors import SettingsError
 from runtime.kafka import Broker
@@ -85,3 +86,35 @@ def test_a_cluster_with_authentication_needs_nothing_but_settings() -> None:
     assert options["sasl_plain_password"] == "hunter2"
     assert options["security_protocol"] == "SASL_SSL"
     assert "hunter2" not in repr(settings)
+
+
+def test_a_password_in_a_file_completes_the_address_and_is_never_printed(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("hunter2 with 'quotes'\n")
+    settings = load_settings(
+        PollerLike,
+        kafka_bootstrap_servers="kafka:9092",
+        database_url="postgresql://dropfix_poller@db/x",
+        database_password_file=file,
+    )
+    assert conninfo_to_dict(settings.database_url.get_secret_value()) == {
+        "user": "dropfix_poller",
+        "password": "hunter2 with 'quotes'",
+        "host": "db",
+        "dbname": "x",
+    }
+    assert "hunter2" not in repr(settings)
+
+
+@pytest.mark.parametrize(("content", "says"), [(None, "cannot be read"), ("\n", "is empty")])
+def test_a_password_file_that_gives_none_is_named(content: str | None, says: str, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(SettingsError, match=f"DATABASE_PASSWORD_FILE.*{says}"):
+        load_settings(
+            PollerLike,
+            kafka_bootstrap_servers="kafka:9092",
+            database_url="postgresql://db/x",
+            database_password_file=file,
+        )
