@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from schemas.catalogue import TOPICS, Topic, topic_named
-from schemas.generate import json_schema
+from schemas.contracts import json_schema
 
 RELEASED = Path(__file__).parent / "released"
 GOLDEN = Path(__file__).parent / "golden"

@@ -10,7 +10,8 @@ import pytest
 
 from schemas.catalogue import TOPICS
 from schemas.compatibility import GOLDEN, RELEASED, breaks, faults, unreadable
-from schemas.generate import asyncapi, json_schema, stale, write
+from schemas.contracts import asyncapi, json_schema
+from schemas.generate import GENERATED, stale, write
 
 
 def _object(required: list[str] | None = None, **properties: Any) -> dict[str, Any]:
@@ -26,9 +27,10 @@ def test_the_checked_in_contracts_are_what_the_models_say() -> None:
 
 def test_a_stale_contract_is_noticed(tmp_path: Path) -> None:
     write(tmp_path)
-    (tmp_path / "churn.signal.v1.json").write_text("{}")
-    (tmp_path / "gone.v1.json").write_text("{}")
-    assert stale(tmp_path) == ["churn.signal.v1.json", "gone.v1.json"]
+    assert stale(tmp_path) == []
+    (tmp_path / GENERATED / "churn.signal.v1.json").write_text("{}")
+    (tmp_path / GENERATED / "gone.v1.json").write_text("{}")
+    assert stale(tmp_path) == ["schemas/generated/churn.signal.v1.json", "schemas/generated/gone.v1.json"]
 
 
 def test_the_asyncapi_document_has_every_topic_with_its_partitions() -> None:
