@@ -1,0 +1,7 @@
+"""`python -m services.detector`."""
+
+import sys
+
+from services.detector.app import main
+
+sys.exit(main())

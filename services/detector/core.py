@@ -1,0 +1,122 @@
+"""The pure core: facts in, signals out.
+
+    merge(state, observed) -> state        commutative and idempotent
+    decide(state, policy, now) -> Outcome  what follows, against what was published
+
+What is desired is a function of the facts alone. It is compared with what was published: a signal that is new is
+opened, one that reads otherwise is updated, one that is over is resolved, one that no longer follows is withdrawn.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
+
+import msgspec
+
+from schemas.ids import derived_id
+from services.detector.facts import Facts, Observed
+from services.detector.facts import merge as merge_facts
+from services.detector.rules import RULES
+from services.detector.rules.base import Finding, Policy, Rule
+
+State = Literal["open", "resolved", "withdrawn"]
+Step = Literal["opened", "updated", "resolved", "withdrawn"]
+
+
+class Signal(msgspec.Struct, frozen=True):
+    """A signal as it was last published. `revision` counts its publications from 1."""
+
+    signal_id: str
+    state: State
+    revision: int
+    finding: Finding
+
+
+class SubjectState(msgspec.Struct, frozen=True):
+    """All that the detector keeps of a subject."""
+
+    subject: str
+    facts: Facts = Facts()
+    signals: dict[str, Signal] = {}
+
+
+class Publication(msgspec.Struct, frozen=True):
+    """One thing to be said of a signal."""
+
+    step: Step
+    signal: Signal
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What follows: the state that remembers what is now published, and what is to be said, in order."""
+
+    state: SubjectState
+    publications: tuple[Publication, ...]
+
+
+def empty(subject: str) -> SubjectState:
+    return SubjectState(subject=subject)
+
+
+def merge(state: SubjectState, observed: Observed) -> SubjectState:
+    """The state with one more fact."""
+    return msgspec.structs.replace(state, facts=merge_facts(state.facts, observed))
+
+
+def desired(state: SubjectState, policy: Policy, rules: Sequence[Rule] = RULES) -> dict[str, Finding]:
+    """Every signal that follows from the facts, by its id."""
+    findings = (finding for rule in rules for finding in rule.find(state.facts, policy))
+    return {signal_id(state.subject, finding): finding for finding in findings}
+
+
+def signal_id(subject: str, finding: Finding) -> str:
+    """The name of a signal: its subject, its rule, and the first record that shows it."""
+    return derived_id(subject=subject, rule=finding.code, cause_id=finding.cause)
+
+
+def decide(state: SubjectState, policy: Policy, rules: Sequence[Rule] = RULES) -> Outcome:
+    """What is to be published so that what is published is what follows."""
+    wanted = desired(state, policy, rules)
+    gone = [signal for known, signal in state.signals.items() if known not in wanted and signal.state != "withdrawn"]
+    said = [*_withdrawals(gone), *_changes(state, wanted)]
+    if not said:
+        return Outcome(state, ())
+    signals = {**state.signals, **{publication.signal.signal_id: publication.signal for publication in said}}
+    return Outcome(msgspec.structs.replace(state, signals=signals), tuple(said))
+
+
+def reads_the_same(a: Finding, b: Finding) -> bool:
+    """Whether two findings say the same, whichever of several records that say so each points at."""
+    return a == b or _without_places(a) == _without_places(b)
+
+
+def _without_places(finding: Finding) -> tuple[Finding, tuple[tuple[str, str, str], ...]]:
+    shown = tuple((exhibit.kind, exhibit.object_id, exhibit.says) for exhibit in finding.evidence)
+    return msgspec.structs.replace(finding, evidence=()), shown
+
+
+def _withdrawals(signals: Iterable[Signal]) -> Iterator[Publication]:
+    for signal in signals:
+        gone = Signal(signal.signal_id, "withdrawn", signal.revision + 1, signal.finding)
+        yield Publication("withdrawn", gone)
+
+
+def _changes(state: SubjectState, wanted: dict[str, Finding]) -> Iterator[Publication]:
+    for name, finding in wanted.items():
+        known = state.signals.get(name)
+        over: State = "open" if finding.resolved_at is None else "resolved"
+        if known is not None and known.state == over and reads_the_same(known.finding, finding):
+            continue
+        revision = known.revision if known is not None else 0
+        for step in _steps(known, over):
+            revision += 1
+            reached: State = "resolved" if step == "resolved" else over if step == "updated" else "open"
+            yield Publication(step, Signal(name, reached, revision, finding))
+
+
+def _steps(known: Signal | None, over: State) -> tuple[Step, ...]:
+    """The way from what was published to what follows: never resolved without having been opened."""
+    if known is None or known.state == "withdrawn":
+        return ("opened",) if over == "open" else ("opened", "resolved")
+    if known.state == over:
+        return ("updated",)
+    return ("resolved",) if over == "resolved" else ("opened",)

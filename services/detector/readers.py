@@ -1,0 +1,181 @@
+"""From one of Stripe's objects to the fact in it. Pure: no record, no clock.
+
+An object that says nothing any rule asks for gives None: most payment intents, and invoices that bill no running
+subscription.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from schemas.stripe import charges, invoices, objects, subscriptions
+from schemas.stripe.objects import StripeObject, path
+from services.detector.facts import (
+    Charge,
+    Customer,
+    Fact,
+    Intent,
+    Invoice,
+    InvoiceView,
+    Kind,
+    Seen,
+    Standing,
+    Standings,
+    Subscription,
+)
+
+LAPSED = frozenset({"canceled", "unpaid", "incomplete_expired", "paused"})
+COUNTING = frozenset({"active", "past_due"})
+STOPS_COUNTING = frozenset({"void", "mark_uncollectible"})
+"""Behaviours of pause_collection under which nothing is collected: the subscription does not count toward MRR
+meanwhile. That is no lapse: the company itself set it, and the status stays what it was."""
+
+SLOW_METHODS = frozenset(
+    {"ach_debit", "acss_debit", "au_becs_debit", "bacs_debit", "nz_bank_account", "sepa_debit", "us_bank_account"}
+)
+"""Kinds of bank debit: the charge is made at the attempt, and succeeds or fails days later."""
+
+
+def read(kind: Kind, obj: StripeObject, seen: Seen) -> Fact | None:
+    """The fact in an object of that kind; raises ValueError where it has no id."""
+    if objects.id_of(obj) is None:
+        raise ValueError(f"the {kind} has no id")
+    return _READERS[kind](obj, seen)
+
+
+def read_customer(obj: StripeObject, seen: Seen) -> Customer:
+    return Customer(deleted=seen if objects.is_deleted(obj) else None)
+
+
+def read_invoice(obj: StripeObject, seen: Seen) -> Invoice | None:
+    subscription_id = invoices.subscription_id(obj)
+    if subscription_id is None or not invoices.bills_a_running_subscription(obj):
+        return None
+    view = _view(obj, seen)
+    cleared = view.status == "open" and view.attempts > 0 and view.amount_remaining <= 0
+    return Invoice(
+        id=obj["id"],
+        subscription_id=subscription_id,
+        currency=str(obj.get("currency") or ""),
+        first=seen,
+        latest=view,
+        first_failing=seen if view.failing else None,
+        last_failing=view if view.failing else None,
+        cleared_at=seen.observed_at if cleared else None,
+        intents=tuple(sorted(invoices.payment_intent_ids(obj))),
+        charges=tuple(sorted(invoices.charge_ids(obj))),
+    )
+
+
+def _view(obj: StripeObject, seen: Seen) -> InvoiceView:
+    status = str(obj.get("status") or "")
+    number = obj.get("number")
+    finalized = objects.instant(path(obj, "status_transitions", "finalized_at"))
+    return InvoiceView(
+        seen=seen,
+        status=status,
+        automatic=invoices.is_charged_automatically(obj),
+        failing=invoices.has_failed(obj),
+        attempts=invoices.attempt_count(obj),
+        amount_due=_whole(obj.get("amount_due")),
+        amount_remaining=invoices.amount_remaining(obj),
+        next_attempt_at=_seconds(invoices.next_payment_attempt(obj)),
+        attempted_at=_seconds(finalized or charges.created_at(obj)) or seen.observed_at // 1_000_000,
+        closed_at=_seconds(_closed_at(obj, status)),
+        off_stripe=invoices.paid_out_of_band(obj),
+        number=number if isinstance(number, str) else None,
+    )
+
+
+def _closed_at(obj: StripeObject, status: str) -> datetime | None:
+    moment = {"paid": "paid_at", "void": "voided_at", "uncollectible": "marked_uncollectible_at"}.get(status)
+    return objects.instant(path(obj, "status_transitions", moment)) if moment else None
+
+
+def read_charge(obj: StripeObject, seen: Seen) -> Charge:
+    failed = charges.has_failed(obj)
+    return Charge(
+        id=obj["id"],
+        created_at=_seconds(charges.created_at(obj)) or seen.observed_at // 1_000_000,
+        slow=charges.is_pending(obj) or path(obj, "payment_method_details", "type") in SLOW_METHODS,
+        failed=seen if failed else None,
+        succeeded=obj.get("status") == "succeeded",
+        reason=charges.decline_reason(obj) if failed else None,
+        hard=failed and charges.is_hard_decline(obj),
+        intent=charges.payment_intent_id(obj),
+        invoice=charges.invoice_id(obj),
+    )
+
+
+def read_intent(obj: StripeObject, seen: Seen) -> Intent | None:
+    invoice, reason = charges.invoice_id(obj), _problem(obj)
+    processing = obj.get("status") == "processing"
+    if invoice is None and reason is None and not processing:
+        return None
+    return Intent(id=obj["id"], invoice=invoice, processing=processing, problem=seen if reason else None, reason=reason)
+
+
+def _problem(obj: StripeObject) -> str | None:
+    if obj.get("status") == "requires_action":
+        return "authentication_required"
+    return charges.error_reason(obj)
+
+
+def read_subscription(obj: StripeObject, seen: Seen) -> Subscription:
+    status = str(obj.get("status") or "")
+    standing = _standing(obj, status)
+    lapsed = standing == "lapsed"
+    told = Standings(
+        seen=seen,
+        status=status,
+        standing=standing,
+        since=_seconds(_lapsed_at(obj, status)) if lapsed else None,
+        counts_from=_counts_from(obj) or seen.observed_at // 1_000_000,
+        reason=_cancel_reason(obj) if lapsed else None,
+    )
+    return Subscription(id=obj["id"], standings=(told,))
+
+
+def _standing(obj: StripeObject, status: str) -> Standing:
+    if status in LAPSED:
+        return "lapsed"
+    if status in COUNTING:
+        return "other" if path(obj, "pause_collection", "behavior") in STOPS_COUNTING else "counting"
+    return "other"
+
+
+def _lapsed_at(obj: StripeObject, status: str) -> datetime | None:
+    """When it lapsed, where Stripe says: unpaid carries no time."""
+    if status in subscriptions.ENDED:
+        return objects.instant(obj.get("ended_at")) or objects.instant(obj.get("canceled_at"))
+    if status == "paused":
+        since = objects.instant(path(obj, "status_details", "paused", "transitioned_at"))
+        return since or objects.instant(obj.get("trial_end"))
+    return None
+
+
+def _counts_from(obj: StripeObject) -> int | None:
+    starts = (objects.instant(obj.get(name)) for name in ("start_date", "trial_end"))
+    known = [at for at in starts if at] or [at for at in (charges.created_at(obj),) if at]
+    return _seconds(max(known)) if known else None
+
+
+def _cancel_reason(obj: StripeObject) -> str | None:
+    reason = path(obj, "cancellation_details", "reason")
+    return reason if isinstance(reason, str) else None
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _seconds(moment: datetime | None) -> int | None:
+    return int(moment.timestamp()) if moment else None
+
+
+_READERS: dict[Kind, Callable[[StripeObject, Seen], Fact | None]] = {
+    "customer": read_customer,
+    "subscription": read_subscription,
+    "invoice": read_invoice,
+    "charge": read_charge,
+    "payment_intent": read_intent,
+}

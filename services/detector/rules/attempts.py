@@ -1,0 +1,84 @@
+"""Which attempts were made on an invoice, and what came of them: the charges and intents that belong to it."""
+
+import msgspec
+
+from services.detector.facts import Charge, Facts, Intent, Invoice
+
+PROMPT = 7200
+"""Seconds after an invoice's finalization within which its first attempt is made."""
+
+
+class Attempts(msgspec.Struct, frozen=True):
+    """The charges of an invoice, the oldest first, and its payment intents in the order of their ids."""
+
+    charges: tuple[Charge, ...]
+    intents: tuple[Intent, ...]
+
+    @property
+    def failed(self) -> tuple[Charge, ...]:
+        return tuple(charge for charge in self.charges if charge.failed is not None)
+
+    @property
+    def last_failed(self) -> Charge | None:
+        failed = self.failed
+        return failed[-1] if failed else None
+
+    @property
+    def slow(self) -> bool:
+        """Whether a bank debit was on its way: until it ends, an open and attempted invoice has not failed."""
+        return any(charge.slow for charge in self.charges) or any(intent.processing for intent in self.intents)
+
+    @property
+    def reason(self) -> str | None:
+        """Why the last attempt failed: the decline code of its charge, else what an intent said."""
+        if self.last_failed is not None:
+            return self.last_failed.reason
+        return next((intent.reason for intent in self.intents if intent.reason is not None), None)
+
+
+def attempts_on(facts: Facts, invoice: Invoice) -> Attempts:
+    """Link by what any of the three objects says: the invoice's payments first, else the hints of the others."""
+    intents = tuple(intent for _, intent in sorted(facts.intents.items()) if _is_for(intent, invoice))
+    names = {*invoice.intents, *(intent.id for intent in intents)}
+    linked = [charge for charge in facts.charges.values() if _belongs(charge, invoice, names)]
+    return Attempts(charges=tuple(sorted(linked, key=lambda charge: (charge.created_at, charge.id))), intents=intents)
+
+
+def _is_for(intent: Intent, invoice: Invoice) -> bool:
+    return intent.id in invoice.intents or intent.invoice == invoice.id
+
+
+def _belongs(charge: Charge, invoice: Invoice, intents: set[str]) -> bool:
+    return charge.invoice == invoice.id or charge.intent in intents or charge.id in invoice.charges
+
+
+def first_failure_at(invoice: Invoice, attempts: Attempts) -> int | None:
+    """When the first attempt on an automatically collected invoice failed, Unix seconds: None where none did.
+
+    It is the creation of the first failed charge. An attempt that makes no charge (no payment method, the customer
+    has to confirm) leaves no time of its own, but the first attempt is made when the invoice is finalized: so where
+    the first charge came later than that, an attempt without one came before it.
+    """
+    failed = attempts.failed
+    if not failed:
+        return invoice.latest.attempted_at if _failed_without_charge(invoice, attempts) else None
+    first = failed[0].created_at
+    came_late = not attempts.slow and first - invoice.latest.attempted_at >= PROMPT
+    return invoice.latest.attempted_at if came_late else first
+
+
+def _failed_without_charge(invoice: Invoice, attempts: Attempts) -> bool:
+    """Whether the first attempt failed though no charge says so. A second one is only made after a failed one."""
+    view = invoice.latest
+    if view.attempts > 1:
+        return True
+    if attempts.slow or view.attempts < 1:
+        return False
+    given_up = view.status in {"void", "uncollectible"} and view.amount_remaining > 0
+    return invoice.first_failing is not None or given_up or view.off_stripe or _paid_late(invoice, attempts)
+
+
+def _paid_late(invoice: Invoice, attempts: Attempts) -> bool:
+    """Whether it was paid by a charge made long after the first attempt: the customer came back to it."""
+    paid = [charge for charge in attempts.charges if charge.succeeded]
+    return bool(paid) and paid[0].created_at - invoice.latest.attempted_at >= PROMPT

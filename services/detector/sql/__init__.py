@@ -1,0 +1,1 @@
+"""The detector's SQL: its statements, migrations and views."""

@@ -1,0 +1,1 @@
+SELECT subject, state FROM subjects WHERE subject = ANY (%s::text[])
