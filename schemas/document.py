@@ -53,7 +53,7 @@ def _headers(topic: Topic) -> Iterator[str]:
 
 def _fields(topic: Topic) -> Iterator[str]:
     if topic.model is None:
-        yield f"Value: {json_schema(topic)['description']}"
+        yield f"Value: Stripe's {topic.stripe_object} object." if topic.stripe_object else "Value: the original bytes."
         yield ""
         return
     schema = json_schema(topic)
@@ -75,4 +75,4 @@ def _type(field: dict[str, Any]) -> str:
         return str(field["$ref"]).rsplit("/", 1)[1]
     if field.get("type") == "array":
         return f"list of {_type(field.get('items', {}))}"
-    return {"date-time": "time, UTC"}.get(field.get("format", ""), field.get("type", "any"))
+    return "time, UTC" if field.get("format") == "date-time" else str(field.get("type", "any"))
