@@ -1,0 +1,1 @@
+"""The HTTP side: keys, limits, faults, parameters, lists, searches and errors as Stripe has them."""
