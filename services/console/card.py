@@ -1,0 +1,217 @@
+"""What the Stripe card says of a connection: where it stands, what is missing, and what that costs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from services.console.model import Status, Watched
+
+Tone = Literal["calm", "busy", "good", "bad"]
+Phase = Literal["waiting", "no_poller", "validating", "refused", "first_minute", "syncing", "live", "stopped"]
+
+ANSWER_WITHIN = timedelta(seconds=5)
+"""How long a poller that runs may take to answer (machine time)."""
+OVERDUE_AFTER = timedelta(minutes=15)
+"""How late a poll may be before the card doubts that a poller runs (domain time)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One resource the key should read: its name in Stripe, and what does not work without it."""
+
+    resource: str
+    label: str
+    gives: str
+    without: str
+    optional: bool = False
+
+
+PERMISSIONS: tuple[Permission, ...] = (
+    Permission(
+        "customers",
+        "Customers",
+        "who they are, and how many",
+        "Customers stay nameless: no names, e-mail addresses or total.",
+    ),
+    Permission(
+        "subscriptions",
+        "Subscriptions",
+        "MRR, trials, cancellations",
+        "No MRR, no trial dates, and nobody notices a lapsed subscription.",
+    ),
+    Permission(
+        "invoices",
+        "Invoices",
+        "what is due, what failed",
+        "Failed payments cannot be told from paid ones, and discounts in MRR are estimated.",
+    ),
+    Permission(
+        "charges",
+        "Charges",
+        "why a payment failed",
+        "A failed attempt is seen late, and without the bank’s reason.",
+    ),
+    Permission(
+        "payment_intents",
+        "Payment Intents",
+        "payments waiting for the customer",
+        "A payment that waits for the customer’s bank to confirm it goes unnoticed.",
+    ),
+    Permission("disputes", "Disputes", "chargebacks", "You get no warning when a customer disputes a charge.", True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A permission and whether the key has it."""
+
+    permission: Permission
+    state: Literal["granted", "missing", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One part of the first read. `total` is None where it is not known yet."""
+
+    label: str
+    done: int
+    total: int | None
+
+    @property
+    def complete(self) -> bool:
+        return self.total is not None and self.done >= self.total
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Everything the card shows. `headline` and `note` are for people."""
+
+    connection_id: str
+    phase: Phase
+    tone: Tone
+    headline: str
+    note: str
+    remedy: str
+    key_hint: str
+    livemode: bool
+    account: str | None
+    warnings: tuple[str, ...]
+    grants: tuple[Grant, ...]
+    steps: tuple[Step, ...]
+    percent: int | None
+    status: Status | None
+
+    @property
+    def missing(self) -> list[Permission]:
+        """What the key may not read, the needed ones first."""
+        return [grant.permission for grant in self.grants if grant.state == "missing"]
+
+    @property
+    def wants_key(self) -> bool:
+        """Whether the way on is another key."""
+        return self.phase in {"refused", "stopped"}
+
+
+_HEADLINES: Mapping[Phase, tuple[Tone, str, str]] = {
+    "waiting": ("busy", "Handing the key over", "The key is sealed. The poller is about to try it."),
+    "no_poller": (
+        "bad",
+        "No poller is running",
+        "The key is stored, sealed. It will be used as soon as a poller runs.",
+    ),
+    "validating": ("busy", "Checking the key", "One call to Stripe, then one for each permission."),
+    "refused": ("bad", "Stripe did not accept this key", ""),
+    "first_minute": ("busy", "Reading your account", "Failed payments and lapsed subscriptions come first."),
+    "syncing": ("busy", "Filling in the history", "Your figures are there. The last 90 days follow."),
+    "live": ("good", "Connected", ""),
+    "stopped": ("bad", "Stripe no longer accepts this key", ""),
+}
+_START_A_POLLER = "Start one with “dropfix service poller”, or look at its logs if it should be running."
+
+_STEPS: tuple[tuple[str, str], ...] = (
+    ("customers", "Customers"),
+    ("failed_payments", "Failed payments, 30 days"),
+    ("lapsed", "Lapsed subscriptions, 30 days"),
+    ("subscriptions", "Subscriptions"),
+    ("invoices", "Invoices, 90 days"),
+    ("charges", "Charges, 90 days"),
+    ("payment_intents", "Payment intents, 90 days"),
+)
+
+
+def card_of(watched: Watched, *, machine_now: datetime, now: datetime) -> Card:
+    """The card of one connection; `now` is domain time, `machine_now` the machine's."""
+    status = watched.status
+    phase = _phase(watched, machine_now)
+    tone, headline, note = _HEADLINES[phase]
+    remedy = _START_A_POLLER if phase == "no_poller" else ""
+    if status is not None:
+        note, remedy = status.reason or note, status.remedy or remedy
+        if phase == "live" and status.next_poll_at and now - status.next_poll_at > OVERDUE_AFTER:
+            tone, headline = "bad", "Polling has stopped"
+            note, remedy = "A poll is overdue, so the figures may be old.", _START_A_POLLER
+    return Card(
+        connection_id=watched.connection.connection_id,
+        phase=phase,
+        tone=tone,
+        headline=headline,
+        note=note,
+        remedy=remedy,
+        key_hint=watched.connection.key_hint,
+        livemode=watched.livemode,
+        account=(status.account_name or status.account_id) if status else None,
+        warnings=_warnings(watched),
+        grants=_grants(status),
+        steps=_steps(status) if phase in {"first_minute", "syncing"} else (),
+        percent=_whole(status.progress.get("percent")) if status else None,
+        status=status,
+    )
+
+
+def _phase(watched: Watched, machine_now: datetime) -> Phase:
+    if watched.status is None:
+        waited = machine_now - watched.connection.submitted_at
+        return "no_poller" if waited >= ANSWER_WITHIN else "waiting"
+    match watched.status.state:
+        case "validating" | "refused" | "first_minute" | "syncing" | "live" | "stopped" as phase:
+            return phase
+        case _:
+            return "waiting"
+
+
+def _warnings(watched: Watched) -> tuple[str, ...]:
+    said = tuple(watched.status.warnings) if watched.status else ()
+    if watched.connection.key_kind == "secret" and not any("secret key" in warning for warning in said):
+        return (
+            "This is a secret key, which can do anything in your account. A restricted key is safer.",
+            *said,
+        )
+    return said
+
+
+def _grants(status: Status | None) -> tuple[Grant, ...]:
+    known = status.permissions if status else {}
+    return tuple(Grant(permission, _grant(known, permission.resource)) for permission in PERMISSIONS)
+
+
+def _grant(known: Mapping[str, str], resource: str) -> Literal["granted", "missing", "unknown"]:
+    match known.get(resource, known.get(resource.removesuffix("s"))):
+        case "granted" | "missing" as state:
+            return state
+        case _:
+            return "unknown"
+
+
+def _steps(status: Status | None) -> tuple[Step, ...]:
+    progress = status.progress if status else {}
+    found = ((label, progress.get(name)) for name, label in _STEPS)
+    return tuple(_step(label, counts) for label, counts in found if isinstance(counts, Mapping))
+
+
+def _step(label: str, counts: Mapping[str, Any]) -> Step:
+    return Step(label, _whole(counts.get("done")) or 0, _whole(counts.get("total")))
+
+
+def _whole(number: object) -> int | None:
+    return int(number) if isinstance(number, int | float) else None
