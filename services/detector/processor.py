@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from datetime import datetime
 
-import msgspec
-
 from pipeline.errors import BadRecord
 from pipeline.processor import Message
 from pipeline.records import Record
@@ -13,6 +11,7 @@ from schemas.catalogue import CHURN_SIGNAL, RAW_TOPICS
 from schemas.envelope import RawAttributes
 from schemas.errors import EnvelopeError
 from schemas.stripe import objects
+from schemas.stripe.parsing import parse_object
 from schemas.subjects import kept_key
 from services.detector import core
 from services.detector.core import SubjectState
@@ -25,8 +24,7 @@ from services.detector.store import SignalStore
 GROUP = "detector"
 KIND_OF: dict[str, Kind] = {topic: kind for kind, topic in TOPIC_OF.items()}
 INPUTS = tuple(RAW_TOPICS[kind] for kind in TOPIC_OF)
-
-_decode_json = msgspec.json.Decoder(dict[str, object]).decode
+_MAX_VERSION = 2**63 - 1
 
 
 def decode(record: Record) -> Observed:
@@ -37,11 +35,13 @@ def decode(record: Record) -> Observed:
     envelope = record.envelope
     try:
         raw = RawAttributes.of(envelope)
-        obj = _decode_json(record.value or b"")
+        if raw.version > _MAX_VERSION:
+            raise BadRecord(f"ce_objectversion {raw.version} is larger than a version can be")
+        obj = parse_object(record.value or b"")
         observed_at = round(raw.observed_at.timestamp() * 1_000_000)
         seen = Seen(raw.version, observed_at, envelope.id, record.partition, record.offset)
         fact = read(kind, obj, seen)
-    except (EnvelopeError, msgspec.DecodeError, ValueError, OverflowError) as error:
+    except (EnvelopeError, ValueError, OverflowError) as error:
         raise BadRecord(f"the {kind} cannot be read: {error}") from error
     return Observed(
         workspace_id=envelope.workspace_id,

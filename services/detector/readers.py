@@ -36,9 +36,7 @@ SLOW_METHODS = frozenset(
 
 
 def read(kind: Kind, obj: StripeObject, seen: Seen) -> Fact | None:
-    """The fact in an object of that kind; raises ValueError where it has no id."""
-    if objects.id_of(obj) is None:
-        raise ValueError(f"the {kind} has no id")
+    """The fact in an object of that kind, which has an id."""
     return _READERS[kind](obj, seen)
 
 
@@ -75,9 +73,9 @@ def _view(obj: StripeObject, seen: Seen) -> InvoiceView:
         status=status,
         automatic=invoices.is_charged_automatically(obj),
         failing=invoices.has_failed(obj),
-        attempts=invoices.attempt_count(obj),
+        attempts=_whole(invoices.attempt_count(obj)),
         amount_due=_whole(obj.get("amount_due")),
-        amount_remaining=invoices.amount_remaining(obj),
+        amount_remaining=_whole(invoices.amount_remaining(obj)),
         next_attempt_at=_seconds(invoices.next_payment_attempt(obj)),
         attempted_at=_seconds(finalized or charges.created_at(obj)) or seen.observed_at // 1_000_000,
         closed_at=_seconds(_closed_at(obj, status)),
@@ -165,7 +163,8 @@ def _cancel_reason(obj: StripeObject) -> str | None:
 
 
 def _whole(value: object) -> int:
-    return value if isinstance(value, int) else 0
+    """An integer of 64 bits; what is none counts as 0."""
+    return value if isinstance(value, int) and -(2**63) <= value < 2**63 else 0
 
 
 def _seconds(moment: datetime | None) -> int | None:

@@ -1,0 +1,1 @@
+"""The mirror's migrations and views. Its statements are made in `store.py`."""
