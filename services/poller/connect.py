@@ -1,0 +1,171 @@
+"""Connecting: is the key accepted, which account is it, what may it read, what does the server give.
+
+One call validates and identifies: `/v1/account` gives the account to a key that may read it, and to any other valid
+key a 403 whose text names the account; only a key that is no key gets 401. Then the six lists, the expansions that
+MRR needs and the searches are probed side by side.
+"""
+
+import asyncio
+import re
+from dataclasses import dataclass, replace
+
+import msgspec
+import stripe
+
+from services.poller.capabilities import WANTED, Capabilities, Permission
+from services.poller.errors import UnreadableAnswer
+from services.poller.kinds import KINDS, Kind
+from services.poller.queries import Query
+from services.poller.reader import PageRead, Reader
+
+_ACCOUNT = re.compile(r"acct_[A-Za-z0-9]+")
+PURPOSE = "connect"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who the key belongs to, as far as it can be known."""
+
+    account_id: str | None
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What was found. `newest` is the newest instant of Stripe's clock that was seen, None in an empty account."""
+
+    capabilities: Capabilities
+    newest: int | None
+
+
+class _Profile(msgspec.Struct):
+    name: str | None = None
+
+
+class _Settings(msgspec.Struct):
+    display_name: str | None = None
+
+
+class _Dashboard(msgspec.Struct):
+    dashboard: _Settings | None = None
+
+
+class _Account(msgspec.Struct):
+    id: str | None = None
+    business_profile: _Profile | None = None
+    settings: _Dashboard | None = None
+
+
+async def identify(reader: Reader) -> Account:
+    """Validate the key with one call and learn its account.
+
+    Raises stripe.AuthenticationError where the key is not accepted; whatever else the server says of this one page is
+    no reason to refuse: some servers do not have it.
+    """
+    try:
+        answer = await reader.ask("/v1/account", {}, purpose=PURPOSE)
+    except stripe.PermissionError as error:
+        named = _ACCOUNT.search(error.user_message or "")
+        return Account(named[0] if named else None, None)
+    except stripe.InvalidRequestError:
+        return Account(None, None)
+    try:
+        found = msgspec.json.decode(answer.body, type=_Account)
+    except msgspec.DecodeError:
+        return Account(None, None)
+    shown = found.settings and found.settings.dashboard and found.settings.dashboard.display_name
+    return Account(found.id, shown or (found.business_profile and found.business_profile.name) or None)
+
+
+async def probe(reader: Reader) -> Probed:
+    """What the key and the server give. Raises what is neither a missing permission nor a lacking server."""
+    lists = await asyncio.gather(*(_probe_list(reader, kind) for kind in KINDS))
+    permissions: dict[str, Permission] = {kind: permission for kind, permission, _, _ in lists}
+    refused = tuple(f"{kind}:{path}" for kind, _, lacking, _ in lists for path in sorted(lacking))
+    searchable = await asyncio.gather(
+        _probe_search(reader, "customer", "created>0"),
+        _probe_search(reader, "subscription", "canceled_at>0"),
+        _probe_search(reader, "charge", 'status:"failed"'),
+    )
+    found = Capabilities(permissions, refused, tuple(kind for kind in searchable if kind))
+    return Probed(found, max((at for *_, at in lists if at is not None), default=None))
+
+
+_ListProbe = tuple[Kind, Permission, frozenset[str], int | None]
+
+
+async def _probe_list(reader: Reader, kind: Kind) -> _ListProbe:
+    """(kind, permission, expansions the server refuses, newest creation)."""
+    try:
+        read = await _first(reader, kind, WANTED[kind])
+    except (stripe.PermissionError, stripe.InvalidRequestError):
+        if not WANTED[kind]:
+            return kind, "missing", frozenset(), None
+        return await _probe_apart(reader, kind)
+    return kind, "granted", frozenset(), _newest(read)
+
+
+async def _probe_apart(reader: Reader, kind: Kind) -> _ListProbe:
+    """The list without expansions, and then each expansion by itself, the shorter paths first."""
+    try:
+        plain = await _first(reader, kind, frozenset())
+    except (stripe.PermissionError, stripe.InvalidRequestError):
+        return kind, "missing", frozenset(), None
+    refused: set[str] = set()
+    for path in sorted(WANTED[kind], key=len):
+        if any(path.startswith(f"{lacking}.") for lacking in refused):
+            continue
+        try:
+            await _first(reader, kind, frozenset({path}))
+        except (stripe.PermissionError, stripe.InvalidRequestError):
+            refused.add(path)
+    return kind, "granted", frozenset(refused), _newest(plain)
+
+
+async def _first(reader: Reader, kind: Kind, expand: frozenset[str]) -> PageRead:
+    filters = {"status": "all"} if kind == "subscription" else {}
+    return await reader.page(Query(kind, filters=filters, expand=expand, limit=1), purpose=PURPOSE)
+
+
+async def _probe_search(reader: Reader, kind: Kind, query: str) -> Kind | None:
+    """The kind if the search answers: in some countries, for some keys and on some servers it does not."""
+    try:
+        await reader.page(Query(kind, search=query, limit=1), purpose=PURPOSE)
+    except (stripe.PermissionError, stripe.InvalidRequestError, UnreadableAnswer):
+        return None
+    return kind
+
+
+def _newest(read: PageRead) -> int | None:
+    facts = [found.facts for found in read.page.listed]
+    instants = [at for each in facts for at in (each.created, each.period_start, each.canceled_at) if at is not None]
+    return max(instants, default=None)
+
+
+async def count_customers(reader: Reader, *, until: int) -> int | None:
+    """How many customers there are, by search; None where it cannot tell.
+
+    Stripe's total is exact up to 10,000 only: above, the range of creation is halved until every part is below.
+    """
+    if not reader.capabilities.can_search("customer"):
+        return None
+    try:
+        return await _count_between(reader, 0, until + 1)
+    except (stripe.PermissionError, stripe.InvalidRequestError):
+        return None
+
+
+_FOUNDED = 1_293_840_000  # 2011: no account of Stripe's is older, so the halves below it would be empty
+_EXACT_UP_TO = 10_000
+
+
+async def _count_between(reader: Reader, since: int, until: int) -> int | None:
+    search = f"created>={since} AND created<{until}"
+    query = replace(Query("customer", search=search, limit=1), filters={"expand[]": "total_count"})
+    total = (await reader.page(query, purpose="first_minute")).page.total_count
+    since = max(since, _FOUNDED)
+    if total is None or total < _EXACT_UP_TO or until - since < 2:
+        return total
+    middle = (since + until) // 2
+    halves = await asyncio.gather(_count_between(reader, since, middle), _count_between(reader, middle, until))
+    return None if None in halves else sum(half or 0 for half in halves)

@@ -1,0 +1,55 @@
+"""When an object is read again by itself, without waiting for a list to show it. Pure.
+
+Bank debits settle days after their charge was created; an invoice is tried again at a known instant; a subscription
+ends at a known one. Instants are Unix seconds of Stripe's clock.
+"""
+
+from services.poller.changes import Changed
+from services.poller.kinds import Kind
+from services.poller.pages import Facts
+
+ATTEMPT_TAKES = 600
+PENDING_CHARGE_EVERY = 4 * 3600
+DISPUTE_EVERY = 24 * 3600
+PUT_OFF = 3600
+OPEN_DISPUTES = frozenset({"warning_needs_response", "warning_under_review", "needs_response", "under_review"})
+
+
+def due_at(kind: Kind, facts: Facts, *, seen_at: int) -> int | None:
+    """When to read the object alone again; None: never. What is already past is put off by an hour."""
+    at = _scheduled(kind, facts, seen_at)
+    return None if at is None else max(at, seen_at + PUT_OFF) if at <= seen_at else at
+
+
+def _scheduled(kind: Kind, facts: Facts, seen_at: int) -> int | None:
+    if kind == "invoice" and facts.status == "open" and facts.next_attempt is not None:
+        return facts.next_attempt + ATTEMPT_TAKES
+    if kind == "charge" and facts.status == "pending":
+        return seen_at + PENDING_CHARGE_EVERY
+    if kind == "subscription" and facts.ends_at is not None and facts.status not in {"canceled", "incomplete_expired"}:
+        return facts.ends_at
+    if kind == "dispute" and facts.status in OPEN_DISPUTES:
+        return seen_at + DISPUTE_EVERY
+    return None
+
+
+def settled_intents(changed: tuple[Changed, ...]) -> tuple[str, ...]:
+    """Payment intents of charges that newly succeeded or failed: their invoices are worth a look."""
+    return tuple(
+        intent
+        for row in changed
+        if row.known.kind == "charge" and row.facts.status in {"succeeded", "failed"}
+        for intent in row.facts.payment_intents
+    )
+
+
+def new_transactions(changed: tuple[Changed, ...]) -> tuple[int, ...]:
+    """Creation instants of charges that newly succeeded: Stripe's allowance counts them."""
+    return tuple(
+        row.facts.created
+        for row in changed
+        if row.known.kind == "charge"
+        and row.facts.status == "succeeded"
+        and row.was != "succeeded"
+        and row.facts.created is not None
+    )

@@ -1,0 +1,165 @@
+"""Leases: which poller works a connection, until when, and under which epoch.
+
+A lease is a few seconds of the machine's time, renewed while the work goes on. Its epoch rises at every lease and is
+the high part of every version published under it, so that whatever a poller that lost its lease still sends is older
+than what its successor sends.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+from psycopg.types.json import Jsonb
+
+from runtime.database import Connection
+from runtime.errors import VaultError
+from runtime.vault import Keyring
+from services.poller.capabilities import Capabilities
+from services.poller.errors import KeyUnreadable, LeaseLost
+from services.poller.statements import statement
+from services.poller.store import Owner
+
+LEASE_SECONDS = 12.0
+RENEW_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A connection that is this poller's for a while."""
+
+    owner: Owner
+    phase: str
+    account_id: str | None
+    livemode: bool
+    capabilities: Capabilities | None
+    connected_at: int | None
+    synced: bool
+    tick: int
+    failures: int
+
+    @property
+    def connection_id(self) -> str:
+        return self.owner.connection_id
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """How a connection is left. `wait` is machine seconds before it is looked at again, beside `next_at`."""
+
+    phase: str
+    synced: bool
+    tick: int
+    next_at: datetime
+    wait: float = 0.0
+    failures: int = 0
+
+
+def take_leases(conn: Connection, *, owner: str, now: datetime, limit: int) -> list[Lease]:
+    """Lease up to `limit` due connections that nobody works; `now` is domain time."""
+    columns = {"owner": owner, "now": now, "limit": limit, "seconds": LEASE_SECONDS}
+    return [_lease(row) for row in conn.execute(statement("lease"), columns)]
+
+
+def _lease(row: Sequence[object]) -> Lease:
+    connection_id, workspace_id, phase, account_id, livemode, capabilities, connected_at, synced, *rest = row
+    tick, failures, epoch = rest
+    return msgspec.convert(
+        {
+            "owner": {"connection_id": connection_id, "workspace_id": workspace_id, "epoch": epoch},
+            "phase": phase,
+            "account_id": account_id,
+            "livemode": livemode,
+            "capabilities": capabilities,
+            "connected_at": connected_at,
+            "synced": synced,
+            "tick": tick,
+            "failures": failures,
+        },
+        type=Lease,
+    )
+
+
+def renew(conn: Connection, owner: Owner) -> None:
+    """Keep the lease; raises LeaseLost where it is another's, or the connection ended."""
+    columns = {"connection_id": owner.connection_id, "epoch": owner.epoch, "seconds": LEASE_SECONDS}
+    if conn.execute(statement("renew"), columns).fetchone() is None:
+        raise LeaseLost(f"the lease of {owner.connection_id} is gone")
+
+
+def release(conn: Connection, owner: Owner, left: Release) -> None:
+    """Give the lease back; nothing happens where it is another's already."""
+    columns = {
+        "connection_id": owner.connection_id,
+        "epoch": owner.epoch,
+        "phase": left.phase,
+        "synced": left.synced,
+        "tick": left.tick,
+        "next_at": left.next_at,
+        "wait": left.wait,
+        "failures": left.failures,
+    }
+    conn.execute(statement("release"), columns)
+
+
+def discover(conn: Connection, *, now: datetime) -> tuple[list[str], list[str]]:
+    """Take up connections that were submitted and end those that were disconnected; gives the ids of both."""
+    found = conn.execute(statement("discover"), {"now": now}).fetchall()
+    for connection_id, workspace_id, livemode in found:
+        columns = {"connection_id": connection_id, "workspace_id": workspace_id, "livemode": livemode, "now": now}
+        conn.execute(statement("open_status"), columns)
+    ended = [row[0] for row in conn.execute(statement("end"))]
+    if ended:
+        conn.execute(statement("close_status"), {"ids": ended, "now": now})
+    return [row[0] for row in found], ended
+
+
+def unseal(conn: Connection, connection_id: str, keyring: Keyring) -> tuple[str, str | None]:
+    """(the key, the address of this account's Stripe or None for the usual one).
+
+    Raises LeaseLost where the key is gone, KeyUnreadable where it does not open.
+    """
+    row = conn.execute(statement("sealed_key"), {"connection_id": connection_id}).fetchone()
+    if row is None:
+        raise LeaseLost(f"{connection_id} was disconnected")
+    try:
+        opened = keyring.open(bytes(row[0]), associated=associated_data(connection_id))
+    except VaultError as error:
+        raise KeyUnreadable(f"the key cannot be opened by this poller: {error}") from None
+    return opened.decode().strip(), row[1]
+
+
+def associated_data(connection_id: str) -> bytes:
+    """What a sealed Stripe key is bound to."""
+    return b"stripe_key:" + connection_id.encode()
+
+
+def write_identity(conn: Connection, owner: Owner, *, account_id: str | None, found: Capabilities, as_of: int) -> None:
+    """Remember whose key it is and what it gives."""
+    columns = {
+        "connection_id": owner.connection_id,
+        "epoch": owner.epoch,
+        "account_id": account_id,
+        "capabilities": Jsonb(msgspec.to_builtins(found)),
+        "as_of": as_of,
+    }
+    conn.execute(statement("identified"), columns)
+
+
+def connection_of_account(conn: Connection, lease: Lease, account_id: str) -> str | None:
+    """Another connection of the same workspace, account and mode, if there is one."""
+    columns = {
+        "workspace_id": lease.owner.workspace_id,
+        "account_id": account_id,
+        "livemode": lease.livemode,
+        "connection_id": lease.connection_id,
+    }
+    row = conn.execute(statement("same_account"), columns).fetchone()
+    return None if row is None else str(row[0])
+
+
+def adopt(conn: Connection, *, new_id: str, old_id: str, resealed: bytes) -> bool:
+    """Hand the key to the connection that is there already; False where that cannot be."""
+    columns = {"new_id": new_id, "old_id": old_id, "resealed": resealed}
+    row = conn.execute(statement("adopt"), columns).fetchone()
+    return bool(row and row[0])

@@ -1,0 +1,104 @@
+"""One connection under one lease: its key unsealed, its reader, its publisher, its meter."""
+
+import asyncio
+from dataclasses import dataclass
+
+import httpx
+
+from runtime.clock import Clock
+from runtime.database import Connection
+from services.poller.audit import Audit, Audited
+from services.poller.budget import Meter, allowed_reads
+from services.poller.calls import Caller, CallMade, Versions
+from services.poller.capabilities import Capabilities
+from services.poller.lease import Lease
+from services.poller.limits import Limits
+from services.poller.outside import Outside
+from services.poller.publish import Publisher
+from services.poller.reader import Reader
+from services.poller.settings import Settings
+from services.poller.status import update_status
+from services.poller.store import reads_by_day, transactions_of_window
+from services.poller.transport import StripeAddress, open_client
+
+NOTHING_KNOWN = Capabilities(permissions={})
+
+
+class Clients:
+    """One HTTP client for each address, shared by all connections: it knows no key."""
+
+    def __init__(self) -> None:
+        self._open: dict[StripeAddress, httpx.AsyncClient] = {}
+
+    def of(self, address: StripeAddress) -> httpx.AsyncClient:
+        if address not in self._open:
+            self._open[address] = open_client(address)
+        return self._open[address]
+
+    async def close(self) -> None:
+        await asyncio.gather(*(client.aclose() for client in self._open.values()))
+
+
+@dataclass(frozen=True)
+class Shell:
+    """What the process shares among its connections."""
+
+    outside: Outside
+    settings: Settings
+    clock: Clock
+    audit: Audit
+    clients: Clients
+
+
+@dataclass
+class Session:
+    """What reading a validated connection needs. It ends with the lease; the key lives no longer."""
+
+    lease: Lease
+    connected_at: int
+    reader: Reader
+    publisher: Publisher
+    shell: Shell
+
+    @property
+    def connection_id(self) -> str:
+        return self.lease.connection_id
+
+    @property
+    def meter(self) -> Meter:
+        return self.reader.caller.meter
+
+    async def say(self, **columns: object) -> None:
+        """Change what the connection's card shows."""
+        await say(self.shell, self.connection_id, **columns)
+
+
+async def say(shell: Shell, connection_id: str, **columns: object) -> None:
+    """Change what a connection's card shows."""
+    now = shell.clock.now()
+    await shell.outside.run(lambda conn: update_status(conn, connection_id, now=now, **columns))
+
+
+async def open_reader(shell: Shell, lease: Lease, key: str, address: StripeAddress) -> Reader:
+    """A reader for the connection, with the meter of its account as it stands."""
+    account = f"{lease.account_id or lease.connection_id}:{'live' if lease.livemode else 'test'}"
+
+    def audit(call: CallMade) -> None:
+        shell.audit.add(Audited(lease.connection_id, lease.owner.workspace_id, account, call))
+
+    caller = Caller(
+        client=shell.clients.of(address),
+        address=address,
+        limits=Limits(livemode=lease.livemode),
+        meter=await shell.outside.run(lambda conn: _load_meter(conn, shell, lease, account)),
+        versions=Versions(lease.owner.epoch),
+        clock=shell.clock,
+        audit=audit,
+    )
+    return Reader(key, caller, lease.capabilities or NOTHING_KNOWN)
+
+
+def _load_meter(conn: Connection, shell: Shell, lease: Lease, account: str) -> Meter:
+    today = shell.clock.now().date()
+    allowed = allowed_reads(transactions_of_window(conn, lease.connection_id, today))
+    return Meter(allowed=allowed, days=dict(reads_by_day(conn, account, today)), today=today)

@@ -1,0 +1,18 @@
+-- name: write_calls
+INSERT INTO api_calls (call_id, workspace_id, connection_id, called_at, endpoint, parameters, purpose, status, error,
+                       request_id, milliseconds, objects, reads_used, reads_allowed, source_topic, source_partition,
+                       source_offset)
+VALUES (%(call_id)s, %(workspace_id)s, %(connection_id)s, %(called_at)s, %(endpoint)s, %(parameters)s, %(purpose)s,
+        %(status)s, %(error)s, %(request_id)s, %(milliseconds)s, %(objects)s, %(reads_used)s, %(reads_allowed)s,
+        %(source_topic)s, %(source_partition)s, %(source_offset)s)
+ON CONFLICT (call_id) DO NOTHING
+
+-- name: count_reads
+INSERT INTO read_days AS mine (account, day, lists, others) VALUES (%(account)s, %(day)s, %(lists)s, %(others)s)
+ON CONFLICT (account, day) DO UPDATE SET lists = mine.lists + EXCLUDED.lists, others = mine.others + EXCLUDED.others
+
+-- name: reads
+SELECT day, lists, others FROM read_days WHERE account = %(account)s AND day > %(since)s
+
+-- name: expire_calls
+DELETE FROM api_calls WHERE called_at < %(before)s

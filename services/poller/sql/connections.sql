@@ -1,0 +1,76 @@
+-- name: discover
+INSERT INTO connections AS mine (connection_id, workspace_id, key_digest, livemode, next_at)
+SELECT connection_id, workspace_id, sha256(sealed_key), livemode_claimed, %(now)s
+FROM control.connections AS theirs
+WHERE state = 'submitted' AND sealed_key IS NOT NULL
+  AND NOT EXISTS (SELECT FROM connections AS known WHERE known.connection_id = theirs.connection_id
+                  AND known.key_digest = sha256(theirs.sealed_key) AND known.phase <> 'ended')
+ON CONFLICT (connection_id) DO UPDATE SET
+    key_digest = EXCLUDED.key_digest, livemode = EXCLUDED.livemode, phase = 'validating', next_at = EXCLUDED.next_at,
+    retry_at = NULL, failures = 0, lease_until = NULL, lease_epoch = mine.lease_epoch + 1
+RETURNING connection_id, workspace_id, livemode
+
+-- name: open_status
+INSERT INTO connection_status AS mine (connection_id, workspace_id, state, livemode, connected_at, updated_at)
+VALUES (%(connection_id)s, %(workspace_id)s, 'validating', %(livemode)s, %(now)s, %(now)s)
+ON CONFLICT (connection_id) DO UPDATE SET
+    state = 'validating', reason = NULL, remedy = NULL, last_error = NULL, updated_at = EXCLUDED.updated_at
+
+-- name: end
+UPDATE connections SET phase = 'ended', lease_until = NULL, lease_epoch = lease_epoch + 1
+WHERE phase <> 'ended' AND NOT EXISTS (
+    SELECT FROM control.connections AS theirs WHERE theirs.connection_id = connections.connection_id
+    AND theirs.state = 'submitted' AND theirs.sealed_key IS NOT NULL)
+RETURNING connection_id
+
+-- name: close_status
+UPDATE connection_status SET state = 'stopped', reason = 'Disconnected.', remedy = NULL, next_poll_at = NULL,
+    updated_at = %(now)s
+WHERE connection_id = ANY(%(ids)s)
+
+-- name: lease
+UPDATE connections SET lease_owner = %(owner)s, lease_until = now() + make_interval(secs => %(seconds)s),
+    lease_epoch = greatest(lease_epoch + 1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)
+WHERE connection_id IN (
+    SELECT connection_id FROM connections
+    WHERE phase IN ('validating', 'first_minute', 'live') AND next_at <= %(now)s
+      AND (retry_at IS NULL OR retry_at <= now()) AND (lease_until IS NULL OR lease_until < now())
+    ORDER BY next_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+RETURNING connection_id, workspace_id, phase, account_id, livemode, capabilities, connected_at, synced, tick,
+          failures, lease_epoch
+
+-- name: renew
+UPDATE connections SET lease_until = now() + make_interval(secs => %(seconds)s)
+WHERE connection_id = %(connection_id)s AND lease_epoch = %(epoch)s RETURNING 1
+
+-- name: fence
+SELECT 1 FROM connections WHERE connection_id = %(connection_id)s AND lease_epoch = %(epoch)s FOR SHARE
+
+-- name: sealed_key
+SELECT sealed_key, api_base, key_kind FROM control.connections
+WHERE connection_id = %(connection_id)s AND state = 'submitted' AND sealed_key IS NOT NULL
+
+-- name: same_account
+SELECT connection_id FROM connections
+WHERE workspace_id = %(workspace_id)s AND account_id = %(account_id)s AND livemode = %(livemode)s
+  AND connection_id <> %(connection_id)s AND phase <> 'ended'
+ORDER BY connected_at LIMIT 1
+
+-- name: adopt
+SELECT control.adopt_connection(%(new_id)s, %(old_id)s, %(resealed)s)
+
+-- name: identified
+UPDATE connections SET account_id = %(account_id)s, capabilities = %(capabilities)s,
+    connected_at = coalesce(connected_at, %(as_of)s)
+WHERE connection_id = %(connection_id)s AND lease_epoch = %(epoch)s
+
+-- name: release
+UPDATE connections SET phase = %(phase)s, synced = %(synced)s, tick = %(tick)s, next_at = %(next_at)s,
+    retry_at = now() + make_interval(secs => %(wait)s), failures = %(failures)s, lease_until = NULL
+WHERE connection_id = %(connection_id)s AND lease_epoch = %(epoch)s RETURNING 1
+
+-- name: capabilities
+UPDATE connections SET capabilities = %(capabilities)s WHERE connection_id = %(connection_id)s
+
+-- name: seconds_to_next
+SELECT count(*), min(next_at) FROM connections WHERE phase IN ('validating', 'first_minute', 'live')

@@ -1,0 +1,121 @@
+"""The work on one leased connection: validate its key, read its first minute, poll it; and how it is left."""
+
+import random
+import zlib
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import psycopg
+import stripe
+
+from runtime.errors import BrokerError
+from runtime.logs import get_logger
+from runtime.vault import Keyring
+from services.poller import lease as leases
+from services.poller.errors import LeaseLost, PollerError, Refused, Stopped
+from services.poller.failures import CREATE_KEY, Action, explain
+from services.poller.keys import KeyKind, kind_of_key, why_refused
+from services.poller.lease import Lease, Release
+from services.poller.limits import full_jitter
+from services.poller.publish import Identity, Publisher
+from services.poller.reader import Reader
+from services.poller.session import Session, Shell, open_reader, say
+from services.poller.sync import FirstSync
+from services.poller.transport import StripeAddress
+from services.poller.validate import validate
+
+LONGEST_WAIT = 300.0
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Work:
+    """Works leased connections. What is wrong with one connection is said on its card and never raised."""
+
+    shell: Shell
+    keyring: Keyring
+
+    async def work(self, lease: Lease) -> None:
+        """Do what is due for the connection and give the lease back."""
+        try:
+            left = await self._try(lease)
+        except LeaseLost as lost:
+            log.info("lease lost", connection_id=lease.connection_id, reason=str(lost))
+            return
+        except (BrokerError, psycopg.Error) as error:
+            log.warning("interrupted", connection_id=lease.connection_id, reason=str(error))
+            left = self._again(lease)
+        await self.shell.outside.run(lambda conn: leases.release(conn, lease.owner, left))
+
+    async def _try(self, lease: Lease) -> Release:
+        base = self.shell.settings.stripe_api_base
+        try:
+            key, own = await self.shell.outside.run(lambda conn: leases.unseal(conn, lease.connection_id, self.keyring))
+            base = own or base
+            kind, address = _usable(key, base)
+            reader = await open_reader(self.shell, lease, key, address)
+            return await self._phases(lease, reader, kind)
+        except LeaseLost:
+            raise
+        except (stripe.StripeError, PollerError) as error:
+            return await self._failed(lease, error, base)
+
+    async def _phases(self, lease: Lease, reader: Reader, kind: KeyKind) -> Release:
+        if lease.phase == "validating":
+            validated = await validate(self.shell, lease, reader, kind, self.keyring)
+            if validated is None:
+                return self._leave(lease, phase="ended", wait=0.0)
+            lease = validated
+        connected_at = lease.connected_at or int(self.shell.clock.now().timestamp())
+        identity = Identity(lease.owner, lease.account_id, lease.livemode, connected_at)
+        async with Publisher(self.shell.outside, identity, self.shell.clock) as publisher:
+            session = Session(lease, connected_at, reader, publisher, self.shell)
+            if not lease.synced:
+                await FirstSync(session).run()
+            return await self._left_live(session)
+
+    async def _left_live(self, session: Session) -> Release:
+        next_at = self._next_poll(session.connection_id)
+        await session.say(state="live", reason=None, remedy=None, last_error=None, next_poll_at=next_at)
+        return Release(phase="live", synced=True, tick=session.lease.tick + 1, next_at=next_at)
+
+    async def _failed(self, lease: Lease, error: stripe.StripeError | PollerError, base: str) -> Release:
+        failure = explain(error, base=base)
+        log.warning("failed", connection_id=lease.connection_id, failure=failure.label, action=failure.action.value)
+        said = {"reason": failure.sentence, "remedy": failure.remedy, "last_error": failure.sentence}
+        if failure.action is Action.STOP:
+            state = "refused" if lease.phase == "validating" and not lease.synced else "stopped"
+            await say(self.shell, lease.connection_id, state=state, next_poll_at=None, **said)
+            return self._leave(lease, phase="stopped", wait=0.0)
+        await say(self.shell, lease.connection_id, **said)
+        return self._again(lease)
+
+    def _again(self, lease: Lease) -> Release:
+        """Left as it was, to be taken up again after a pause that grows."""
+        wait = 1.0 + full_jitter(lease.failures + 1, draw=random.random, base=2.0, ceiling=LONGEST_WAIT)
+        return replace(self._leave(lease, phase=lease.phase, wait=wait), failures=lease.failures + 1)
+
+    def _leave(self, lease: Lease, *, phase: str, wait: float) -> Release:
+        return Release(phase=phase, synced=lease.synced, tick=lease.tick, next_at=self.shell.clock.now(), wait=wait)
+
+    def _next_poll(self, connection_id: str) -> datetime:
+        """The next turn: connections are spread over the interval by their id."""
+        every = self.shell.settings.poll_seconds
+        return next_turn(self.shell.clock.now(), every=every, connection_id=connection_id)
+
+
+def next_turn(now: datetime, *, every: int, connection_id: str) -> datetime:
+    """The first instant after `now` of a grid of `every` seconds that is the connection's own."""
+    offset = zlib.crc32(connection_id.encode()) % every
+    turns = (int(now.timestamp()) - offset) // every + 1
+    return datetime.fromtimestamp(turns * every + offset, UTC)
+
+
+def _usable(key: str, base: str) -> tuple[KeyKind, StripeAddress]:
+    kind = kind_of_key(key)
+    if kind is None:
+        raise Stopped(why_refused(key), CREATE_KEY)
+    try:
+        return kind, StripeAddress.parse(base)
+    except ValueError as error:
+        raise Refused(f"The address of Stripe's API is wrong: it {error}") from None
