@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 from contextlib import suppress
+from pathlib import Path
 from threading import Thread
 
 import psycopg
@@ -13,6 +14,7 @@ from runtime.database import Database
 from runtime.errors import BrokerError
 from runtime.kafka import Broker, create_topics
 from runtime.logs import get_logger
+from runtime.migrations import ServiceSchema
 from runtime.service import Frame
 from runtime.vault import Keyring
 from schemas.catalogue import RAW_TOPICS, STRIPE_API_CALL
@@ -25,6 +27,7 @@ from services.poller.session import Clients, Shell
 from services.poller.settings import Settings
 from services.poller.work import Work
 
+MIGRATIONS = ServiceSchema(service="poller", schema="poller", folders=(Path(__file__).parent / "sql" / "migrations",))
 CHANNEL = "dropfix_connections"
 LOOK_SECONDS = 2.0
 DRAIN_SECONDS = 3.0
