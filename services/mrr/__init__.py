@@ -1,0 +1,1 @@
+"""MRR: an exact, explainable number per customer and currency, and the ledger of why it moved."""

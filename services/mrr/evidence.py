@@ -1,0 +1,140 @@
+"""What a subscription's invoices tell of its items where its own terms do not.
+
+An invoice line stands for an item whose tiers or amount Stripe did not show, for the items that a long subscription
+does not carry, and, before the connection, for a price that was another one then. Everything taken from here is marked.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import msgspec
+
+from services.mrr.rounding import half_up
+from services.mrr.terms import WHOLE, Discount, Item, Line, Price, SubscriptionTerms
+from services.mrr.timeline import Billed
+from services.mrr.valuation import ZERO, Evidence, period_amount, span_of
+
+SECOND = 1_000_000
+"""Instants are Unix microseconds; Stripe's times are seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class BilledEvidence:
+    """The evidence of one subscription. `taken` holds for its customer: see `shares_taken`.
+
+    `needed` says whether lines stand for terms at any time; else they tell of history alone.
+    """
+
+    billed: Billed
+    needed: bool
+    taken: dict[str, Fraction] = field(default_factory=dict)
+
+    def at(self, items: tuple[Item, ...], terms: SubscriptionTerms, instant: int, *, history: bool) -> Evidence:
+        """The items to be valued at an instant, and what stands for what cannot be read of them."""
+        if not (self.needed or history):
+            return Evidence(items, taken=self.taken)
+        told = self._lines_at(instant)
+        if history and WHOLE not in told:
+            items, lines = _as_billed(items, {item: line for item, line in told.items() if _covers(line, instant)})
+        else:
+            lines = {}
+        if terms.cut:
+            items, told = _with_hidden(items, told)
+        lines |= {item.id: told[item.id] for item in items if item.id in told and _is_unreadable(item)}
+        return Evidence(items, lines, dict(_taxes(items, told)), self.taken)
+
+    def lines_that_matter(self, connected: int | None) -> Iterator[Line]:
+        """Lines at whose start a worth may change: all where they are needed, else those before the connection."""
+        for line in self.billed.lines:
+            if self.needed or (connected is not None and line.start * SECOND <= connected):
+                yield line
+
+    def _lines_at(self, instant: int) -> dict[str, Line]:
+        """Each item's latest line that had started; before the first, the first."""
+        found: dict[str, Line] = {}
+        for line in self.billed.lines:  # by item, then by start
+            if line.item not in found or line.start * SECOND <= instant:
+                found[line.item] = line
+        return found
+
+
+def _covers(line: Line, instant: int) -> bool:
+    return line.start * SECOND <= instant < line.end * SECOND
+
+
+def needs_invoices(terms: SubscriptionTerms) -> bool:
+    """Whether something of these terms can only be valued from an invoice."""
+    return terms.cut or any(_is_unreadable(item) or (item.price.inclusive and not item.tax) for item in terms.items)
+
+
+def _is_unreadable(item: Item) -> bool:
+    price = item.price
+    return bool(price.interval) and not price.metered and period_amount(price, item.quantity) is None
+
+
+def _as_billed(items: Sequence[Item], covering: dict[str, Line]) -> tuple[tuple[Item, ...], dict[str, Line]]:
+    """The items as they were billed then: at the line's amount where it is not today's, with those gone since."""
+    lines = {}
+    for item in items:
+        line = covering.get(item.id)
+        if line is not None and not _is_at_todays_price(item, line):
+            lines[item.id] = line
+    present = {item.id for item in items}
+    gone = [line for item, line in covering.items() if item not in present]
+    return (*items, *map(_item_of, gone)), lines | {line.item: line for line in gone}
+
+
+def _is_at_todays_price(item: Item, line: Line) -> bool:
+    today = period_amount(item.price, item.quantity)
+    return item.price.metered or (line.price == item.price.id and today is not None and half_up(today) == line.amount)
+
+
+def _item_of(line: Line) -> Item:
+    """An item that only an invoice knows."""
+    interval, count = span_of(line.start, line.end)
+    return Item(line.item, 0, Price(line.price, "", interval, count, None, inclusive=line.tax > 0))
+
+
+def _with_hidden(items: tuple[Item, ...], told: dict[str, Line]) -> tuple[tuple[Item, ...], dict[str, Line]]:
+    """The items with those that the object does not carry: each by its line, or all by what is left of the whole."""
+    whole = told.get(WHOLE)
+    if whole is None:
+        present = {item.id for item in items}
+        return (*items, *(_item_of(line) for item, line in told.items() if item not in present)), told
+    carried = sum((amount for item in items if (amount := _amount(item, told)) is not None), ZERO)
+    rest = msgspec.structs.replace(whole, amount=max(0, whole.amount - half_up(carried)))
+    return (*items, _item_of(rest)), {**told, WHOLE: rest}
+
+
+def _amount(item: Item, told: dict[str, Line]) -> Fraction | None:
+    if item.price.metered:
+        return None
+    own = period_amount(item.price, item.quantity)
+    return own if own is not None or item.id not in told else Fraction(told[item.id].amount)
+
+
+def _taxes(items: Iterable[Item], told: dict[str, Line]) -> Iterator[tuple[str, Fraction]]:
+    for item in items:
+        line = told.get(item.id)
+        if item.price.inclusive and line is not None and line.tax and line.amount:
+            yield item.id, Fraction(line.tax, line.amount)
+
+
+def with_discounts(item: Item, discounts: tuple[Discount, ...]) -> Item:
+    """The item with these discounts instead of its own."""
+    return item if discounts == item.discounts else msgspec.structs.replace(item, discounts=discounts)
+
+
+def shares_taken(bills: Iterable[Billed], unread: set[str]) -> dict[str, Fraction]:
+    """Of each unreadable discount the share that it took off the lines of its latest invoice."""
+    latest: dict[str, tuple[int, int, int]] = {}
+    for line in (line for billed in bills for line in billed.lines):
+        for discount, amount in line.discounts:
+            if discount in unread:
+                start, taken, whole = latest.get(discount, (line.start, 0, 0))
+                if line.start > start:
+                    taken, whole = 0, 0
+                if line.start >= start:
+                    latest[discount] = (line.start, taken + amount, whole + line.amount)
+    return {discount: Fraction(taken, whole) for discount, (_, taken, whole) in latest.items() if whole}

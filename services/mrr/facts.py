@@ -1,0 +1,42 @@
+"""One fact: what a raw record says that bears on a customer's MRR."""
+
+from dataclasses import dataclass
+
+from schemas.catalogue import STRIPE_CUSTOMER_RAW, STRIPE_INVOICE_RAW, STRIPE_SUBSCRIPTION_RAW
+from schemas.stripe.objects import StripeObject
+from services.mrr.reading import read_customer, read_invoice, read_subscription
+from services.mrr.terms import CustomerTerms, InvoiceTerms, SubscriptionTerms
+from services.mrr.timeline import Facts, Merged, Seen, with_customer, with_invoice, with_subscription
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """An observation. `terms` None: it says nothing of MRR (a deleted customer, an invoice of no subscription)."""
+
+    workspace_id: str
+    connection_id: str
+    object_id: str
+    seen: Seen
+    terms: SubscriptionTerms | CustomerTerms | InvoiceTerms | None
+
+
+def read_terms(topic: str, obj: StripeObject) -> SubscriptionTerms | CustomerTerms | InvoiceTerms | None:
+    """The terms in an object of a raw topic (its catalogue name); raises Unreadable."""
+    if topic == STRIPE_SUBSCRIPTION_RAW.name:
+        return read_subscription(obj)
+    if topic == STRIPE_CUSTOMER_RAW.name:
+        return read_customer(obj)
+    if topic == STRIPE_INVOICE_RAW.name:
+        return read_invoice(obj)
+    raise ValueError(f"mrr does not read {topic}")
+
+
+def merge_fact(facts: Facts, fact: Fact) -> Merged:
+    """The facts with one more. Commutative and idempotent."""
+    if isinstance(fact.terms, SubscriptionTerms):
+        return with_subscription(facts, fact.object_id, fact.seen, fact.terms)
+    if isinstance(fact.terms, CustomerTerms):
+        return with_customer(facts, fact.seen, fact.terms)
+    if isinstance(fact.terms, InvoiceTerms):
+        return with_invoice(facts, fact.seen, fact.terms)
+    return Merged(facts, bears=False)

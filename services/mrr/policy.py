@@ -1,0 +1,98 @@
+"""A policy: what counts as MRR, as a versioned value that never changes.
+
+Every tool that shows MRR hides choices; here each choice is a field. The presets are named for the tools whose
+numbers they come closest to (gathered from their documentation, see docs).
+"""
+
+from fractions import Fraction
+from functools import cached_property, lru_cache
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.mrr.errors import UnknownPolicy
+
+Duration = Literal["forever", "repeating", "once"]
+Interval = Literal["day", "week", "month", "year"]
+
+INTERVALS: frozenset[str] = frozenset({"day", "week", "month", "year"})
+_DAY = {"365/12": Fraction(365, 12), "30": Fraction(30)}
+_WEEK = {"52/12": Fraction(52, 12), "4.33": Fraction(433, 100)}
+
+
+class DiscountPolicy(BaseModel):
+    """Which discounts are taken off, by how long their coupon lasts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    forever: bool = Field(default=True, description="A coupon without an end, and one whose duration cannot be read.")
+    repeating: bool = Field(default=False, description="A coupon for so many months, from its start to its end.")
+    once: bool = Field(default=False, description="A coupon for one invoice, for as long as Stripe shows it.")
+
+    def counts(self, duration: str) -> bool:
+        """Whether a discount of this duration is taken off; an unknown duration is treated as forever."""
+        return {"repeating": self.repeating, "once": self.once}.get(duration, self.forever)
+
+
+class Policy(BaseModel):
+    """What counts as MRR. Frozen: another choice is another version."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9_.-]*/[1-9][0-9]*$",
+        description="Name and number, like stripe/1. Every ledger row carries it.",
+    )
+    past_due_grace_days: int | None = Field(
+        default=None,
+        ge=0,
+        le=3650,
+        description="Days that a past-due subscription goes on counting; null: as long as it is one.",
+    )
+    churn_at: Literal["period_end", "cancel_request"] = Field(
+        default="period_end", description="A cancellation counts when the subscription ends, or when it was asked for."
+    )
+    activate_at: Literal["start", "first_payment"] = Field(
+        default="start",
+        description="A subscription counts from its start (or its trial's end), or from its first payment.",
+    )
+    day_factor: Literal["365/12", "30"] = Field(default="365/12", description="Days in a month, for prices by the day.")
+    week_factor: Literal["52/12", "4.33"] = Field(
+        default="52/12", description="Weeks in a month, for prices by the week."
+    )
+    discounts: DiscountPolicy = Field(default_factory=DiscountPolicy, description="Which discounts are taken off.")
+
+    @cached_property
+    def name(self) -> str:
+        """The version without its number."""
+        return self.version.rpartition("/")[0]
+
+    def month_factor(self, interval: str, count: int) -> Fraction:
+        """How many of a price's billing periods there are in a month: 1/12 of a year's, 52/24 of two weeks'."""
+        return _month_factor(interval, count, self.day_factor, self.week_factor)
+
+
+@lru_cache(maxsize=1024)
+def _month_factor(interval: str, count: int, day: str, week: str) -> Fraction:
+    per_month = {"year": Fraction(1, 12), "month": Fraction(1), "week": _WEEK[week], "day": _DAY[day]}
+    return per_month[interval] / count
+
+
+_ALL = DiscountPolicy(forever=True, repeating=True, once=True)
+STRIPE = Policy(version="stripe/1")
+PROFITWELL = Policy(version="profitwell/1", discounts=_ALL)
+BAREMETRICS = Policy(version="baremetrics/1", past_due_grace_days=30, discounts=_ALL)
+CHARTMOGUL = Policy(version="chartmogul/1", activate_at="first_payment", discounts=_ALL)
+
+PRESETS: dict[str, Policy] = {policy.name: policy for policy in (STRIPE, PROFITWELL, BAREMETRICS, CHARTMOGUL)}
+"""The newest version of each preset by its name."""
+
+DEFAULT = STRIPE
+
+
+def preset(name: str) -> Policy:
+    """The preset of that name, or of that name and number; raises UnknownPolicy."""
+    for policy in PRESETS.values():
+        if name in {policy.name, policy.version}:
+            return policy
+    raise UnknownPolicy(f"there is no policy {name!r}; the presets are {', '.join(sorted(PRESETS))}")

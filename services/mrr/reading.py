@@ -1,0 +1,314 @@
+"""Stripe's objects, of any version, as terms. Pure; what breaks Stripe's own promises raises Unreadable."""
+
+from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from schemas.currencies import is_currency
+from schemas.stripe import lines as invoice_lines
+from schemas.stripe import prices
+from schemas.stripe.invoices import subscription_id
+from schemas.stripe.objects import StripeObject, expanded, id_of, is_deleted, listed, path
+from schemas.stripe.subscriptions import coupon_of, discounts_of, has_cut_items, items, price_of, unread_discounts
+from services.mrr.errors import Unreadable
+from services.mrr.policy import INTERVALS
+from services.mrr.terms import (
+    WHOLE,
+    CustomerTerms,
+    Discount,
+    InvoiceTerms,
+    Item,
+    Line,
+    Number,
+    Price,
+    SubscriptionTerms,
+    Tier,
+)
+
+LARGEST = 2**63 - 1
+LONGEST = 40
+"""More digits than any amount has; a longer number would cost memory before it is refused."""
+
+
+def read_subscription(obj: StripeObject) -> SubscriptionTerms:
+    """The terms of a subscription; raises Unreadable."""
+    name = _name(obj)
+    status = obj.get("status")
+    if not isinstance(status, str):
+        raise Unreadable(f"{name} has no status")
+    currency = _currency(obj.get("currency"), name)
+    start = _seconds(obj.get("start_date"))
+    start = _seconds(obj.get("created")) if start is None else start
+    if start is None:
+        raise Unreadable(f"{name} says neither when it started nor when it was created")
+    pause = expanded(obj.get("pause_collection"))
+    canceled_at = _seconds(obj.get("canceled_at"))
+    return SubscriptionTerms(
+        status=status,
+        currency=currency,
+        start=start,
+        items=_items(obj, currency, name),
+        trial_end=_seconds(obj.get("trial_end")),
+        ended_at=_seconds(obj.get("ended_at")),
+        canceled_at=canceled_at,
+        leaving=bool(obj.get("cancel_at_period_end")) or obj.get("cancel_at") is not None or canceled_at is not None,
+        pause=str(path(pause, "behavior") or "void") if pause is not None else "",
+        resumes_at=_seconds(path(pause, "resumes_at")),
+        discounts=_discounts(obj, currency),
+        cut=has_cut_items(obj),
+    )
+
+
+def read_customer(obj: StripeObject) -> CustomerTerms | None:
+    """The terms of a customer; None for a deleted one, of whom Stripe says nothing more."""
+    if is_deleted(obj):
+        return None
+    single = obj.get("discount")
+    discount = expanded(single)
+    if discount is not None:
+        return CustomerTerms(_discount(discount, currency=None))
+    return CustomerTerms(Discount(id=single) if isinstance(single, str) and single else None)
+
+
+def read_invoice(obj: StripeObject) -> InvoiceTerms | None:
+    """The terms of an invoice; None where it bills no subscription or only parts of periods."""
+    subscription = subscription_id(obj)
+    if subscription is None:
+        return None
+    currency = _currency(obj.get("currency"), _name(obj))
+    paid = _seconds(path(obj, "status_transitions", "paid_at")) if obj.get("status") == "paid" else None
+    if not _positive(obj.get("amount_paid")):
+        paid = None
+    first = obj.get("billing_reason") == "subscription_create"
+    return InvoiceTerms(subscription, currency, _full_period_lines(obj), first=first, paid_at=paid)
+
+
+def _items(obj: StripeObject, currency: str, name: str) -> tuple[Item, ...]:
+    members: Iterable[StripeObject] = items(obj)
+    if not members and not has_cut_items(obj):
+        if expanded(obj.get("plan")) is None:
+            raise Unreadable(f"{name} has no items")
+        members = ({"id": _name(obj), "plan": obj["plan"], "quantity": obj.get("quantity")},)
+    rates = _inclusive_rates(obj.get("default_tax_rates"))
+    found = [_item(member, currency, name, rates) for member in members]
+    return tuple(sorted(found, key=lambda item: item.id))
+
+
+def _item(member: StripeObject, currency: str, name: str, rates: Number) -> Item:
+    item = id_of(member)
+    price = price_of(member)
+    if not item or price is None:
+        raise Unreadable(f"{name} has an item without an id or a price")
+    where = f"the item {item} of {name}"
+    read = _price(price, currency, where)
+    own = listed(member.get("tax_rates"))
+    return Item(
+        id=item,
+        quantity=_quantity(member.get("quantity"), where, metered=read.metered),
+        price=read,
+        created=_seconds(member.get("created")) or 0,
+        discounts=_discounts(member, currency),
+        tax=_inclusive_rates(own) if own else rates,
+    )
+
+
+def _quantity(value: Any, where: str, *, metered: bool) -> int:
+    """A licensed item without a quantity is one; a metered one has none, and is worth nothing beforehand."""
+    if metered or value is None:
+        return 0 if metered else 1
+    number = _number(value, f"the quantity of {where}")
+    if not isinstance(number, int):
+        raise Unreadable(f"the quantity of {where} is {number}, not a whole number")
+    if number < 0:
+        raise Unreadable(f"the quantity of {where} is negative: {number}")
+    return number
+
+
+def _price(price: StripeObject, currency: str, where: str) -> Price:
+    interval, count = prices.interval_of(price)
+    if interval is not None and interval not in INTERVALS:
+        raise Unreadable(f"{where} is billed by the unknown interval {interval!r}")
+    if count < 1:
+        raise Unreadable(f"{where} is billed every {count} intervals")
+    divide_by, round_up = prices.transform_of(price)
+    if divide_by < 1:
+        raise Unreadable(f"{where} divides its quantity by {divide_by}")
+    billed = prices.in_currency(price, currency)
+    mode = prices.tiers_mode(price)
+    unit = None if billed is None or mode else prices.unit_amount(billed)
+    return Price(
+        id=id_of(price) or "",
+        product=prices.product_of(price),
+        interval=interval or "",
+        count=count,
+        unit=None if unit is None else _amount(unit, f"the amount of {where}"),
+        mode=mode,
+        tiers=_tiers(billed, where) if billed is not None and mode in {"graduated", "volume"} else None,
+        divide_by=divide_by,
+        round_up=round_up,
+        metered=prices.is_metered(price),
+        inclusive=prices.is_tax_inclusive(price),
+    )
+
+
+def _tiers(price: StripeObject, where: str) -> tuple[Tier, ...] | None:
+    bands = prices.tiers_of(price)
+    if not bands:
+        return None
+    found = []
+    for band in bands:
+        up_to = band.get("up_to")
+        unit, flat = (_either(band, name, where) for name in ("unit_amount", "flat_amount"))
+        found.append(Tier(up_to if isinstance(up_to, int) else None, unit, flat))
+    return tuple(sorted(found, key=lambda tier: (tier.up_to is None, tier.up_to or 0)))
+
+
+def _either(band: StripeObject, name: str, where: str) -> Number:
+    value = band.get(f"{name}_decimal")
+    value = band.get(name) if value is None else value
+    return 0 if value is None else _amount(value, f"a tier of {where}")
+
+
+def _discounts(obj: StripeObject, currency: str) -> tuple[Discount, ...]:
+    found = {unread: Discount(id=unread) for unread in unread_discounts(obj)}
+    found |= {read.id: read for read in (_discount(shown, currency=currency) for shown in discounts_of(obj))}
+    return tuple(found[name] for name in sorted(found))
+
+
+def _discount(discount: StripeObject, *, currency: str | None) -> Discount:
+    """`currency` is the subscription's; a customer's discount serves subscriptions of its own currency only."""
+    name = id_of(discount) or ""
+    coupon = coupon_of(discount)
+    start, end = _seconds(discount.get("start")), _seconds(discount.get("end"))
+    if coupon is None:
+        return Discount(id=name, start=start, end=end)
+    percent = coupon.get("percent_off")
+    duration = coupon.get("duration")
+    amount = None if percent is not None else _amount_off(coupon, currency)
+    return Discount(
+        id=name,
+        percent=None if percent is None else _percent(percent, name),
+        amount=amount,
+        currency="" if amount is None else currency or str(coupon.get("currency") or ""),
+        duration=duration if isinstance(duration, str) else "",
+        start=start,
+        end=end,
+        products=tuple(sorted(str(product) for product in path(coupon, "applies_to", "products") or ())),
+    )
+
+
+def _amount_off(coupon: StripeObject, currency: str | None) -> int | None:
+    own = coupon.get("currency")
+    amount = coupon.get("amount_off")
+    if currency is not None and own is not None and own != currency:
+        amount = path(coupon, "currency_options", currency, "amount_off")
+    if not isinstance(amount, int) or isinstance(amount, bool):
+        return None
+    if not 0 <= amount <= LARGEST:
+        raise Unreadable(f"the coupon {id_of(coupon)} takes off {amount}")
+    return amount
+
+
+def _percent(value: Any, name: str) -> Number:
+    percent = _number(value, f"the discount {name}")
+    if not 0 <= Decimal(percent) <= 100:
+        raise Unreadable(f"the discount {name} takes off {percent} per cent")
+    return percent
+
+
+def _inclusive_rates(rates: object) -> Number:
+    """The tax rates that amounts hold already, together, in per cent."""
+    inside = [rate for rate in listed(list(rates) if isinstance(rates, tuple) else rates) if rate.get("inclusive")]
+    total = sum((Decimal(str(rate.get("percentage") or 0)) for rate in inside), Decimal(0))
+    return _number(total, "a tax rate")
+
+
+def _full_period_lines(obj: StripeObject) -> tuple[Line, ...]:
+    """The lines that bill whole periods, by item and period; what is billed as nothing (a trial) tells no price."""
+    groups: dict[tuple[str, int, int], list[StripeObject]] = {}
+    for line in invoice_lines.lines_of(obj):
+        item = invoice_lines.subscription_item_id(line)
+        start, end = _seconds(path(line, "period", "start")), _seconds(path(line, "period", "end"))
+        if item and start is not None and end is not None and start < end and not invoice_lines.is_proration(line):
+            groups.setdefault((item, start, end), []).append(line)
+    lines = [_line(key, group) for key, group in sorted(groups.items())]
+    if invoice_lines.has_cut_lines(obj) and groups:
+        last = next(reversed(groups))[0]
+        whole = _whole_of_cut(obj, lines)
+        lines = [line for line in lines if line.item != last]  # more of this item may be among what was cut off
+        lines.append(whole)
+    return tuple(line for line in lines if line.amount > 0)
+
+
+def _whole_of_cut(obj: StripeObject, lines: list[Line]) -> Line:
+    """All that an invoice bills for whole periods: its subtotal without the other lines that can be seen."""
+    seen = sum(_whole(line.get("amount")) for line in invoice_lines.lines_of(obj))
+    other = seen - sum(line.amount for line in lines)
+    longest = max(lines, key=lambda line: (line.end - line.start, line.item))
+    return Line(WHOLE, "", longest.start, longest.end, _whole(obj.get("subtotal")) - other, 0, ())
+
+
+def _line(key: tuple[str, int, int], group: list[StripeObject]) -> Line:
+    item, start, end = key
+    taken: dict[str, int] = {}
+    for discount, amount in (part for line in group for part in invoice_lines.discount_amounts(line)):
+        taken[discount] = taken.get(discount, 0) + amount
+    return Line(
+        item=item,
+        price=invoice_lines.price_id(group[0]) or "",
+        start=start,
+        end=end,
+        amount=sum(_whole(line.get("amount")) for line in group),
+        tax=sum(invoice_lines.inclusive_tax(line) for line in group),
+        discounts=tuple(sorted(taken.items())),
+    )
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int) or not abs(value) <= LARGEST:
+        raise Unreadable(f"an invoice line's amount is {value!r}")
+    return value
+
+
+def _name(obj: StripeObject) -> str:
+    return id_of(obj) or "an object without an id"
+
+
+def _currency(value: Any, name: str) -> str:
+    currency = value.lower() if isinstance(value, str) else ""
+    if not is_currency(currency):
+        raise Unreadable(f"{name} is in {value!r}, which is no currency")
+    return currency
+
+
+def _seconds(value: Any) -> int | None:
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _positive(value: Any) -> bool:
+    return isinstance(value, int) and value > 0
+
+
+def _amount(value: Any, what: str) -> Number:
+    amount = _number(value, what)
+    if abs(Decimal(amount)) > LARGEST:
+        raise Unreadable(f"{what} is beyond 64 bits")
+    if Decimal(amount) < 0:
+        raise Unreadable(f"{what} is negative: {amount}")
+    return amount
+
+
+def _number(value: Any, what: str) -> Number:
+    """An exact number: an integer, or the shortest text of a decimal (of a JSON float, the text that it came as)."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if not isinstance(value, str | float | Decimal):
+        raise Unreadable(f"{what} is {value!r}, not a number")
+    try:
+        number = Decimal(repr(value) if isinstance(value, float) else value)
+    except InvalidOperation:
+        raise Unreadable(f"{what} is {value!r}, not a number") from None
+    if not number.is_finite() or not -LONGEST < number.adjusted() < LONGEST:
+        raise Unreadable(f"{what} is {value!r}, which is no amount of anything")
+    whole = number.to_integral_value()
+    return int(whole) if whole == number else f"{number.normalize():f}"

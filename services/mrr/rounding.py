@@ -1,0 +1,22 @@
+"""Exact sums become whole minor units once, and their parts still add up to the whole."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+
+def half_up(exact: Fraction) -> int:
+    """The nearest integer, a half upwards. `exact` is never negative here."""
+    return (2 * exact.numerator + exact.denominator) // (2 * exact.denominator)
+
+
+def shares(parts: Sequence[Fraction], whole: int) -> list[int]:
+    """`whole`, the rounded sum of the parts, divided among them by the largest remainder.
+
+    Each share is its part rounded down or up; of equal remainders the earlier part gets the unit.
+    """
+    floors = [part.numerator // part.denominator for part in parts]
+    missing = whole - sum(floors)
+    by_remainder = sorted(range(len(parts)), key=lambda place: (floors[place] - parts[place], place))
+    for place in by_remainder[:missing]:
+        floors[place] += 1
+    return floors

@@ -1,0 +1,1 @@
+"""mrr's SQL: its statements, migrations and views."""

@@ -1,0 +1,1 @@
+SELECT subject, workspace_id, state FROM customers WHERE subject = ANY (%s::text[])

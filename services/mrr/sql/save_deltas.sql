@@ -1,0 +1,29 @@
+INSERT INTO daily_deltas AS d (
+    partition, workspace_id, connection_id, currency, day, new, reactivation, expansion, contraction, churn, policy,
+    source, correction, customers
+)
+SELECT
+    %s, workspace_id, connection_id, currency, day,
+    coalesce(sum(delta) FILTER (WHERE kind = 'new'), 0),
+    coalesce(sum(delta) FILTER (WHERE kind = 'reactivation'), 0),
+    coalesce(sum(delta) FILTER (WHERE kind = 'expansion'), 0),
+    coalesce(sum(delta) FILTER (WHERE kind = 'contraction'), 0),
+    coalesce(sum(delta) FILTER (WHERE kind = 'churn'), 0),
+    coalesce(sum(delta) FILTER (WHERE kind = 'policy'), 0),
+    coalesce(sum(delta) FILTER (WHERE kind = 'source'), 0),
+    coalesce(sum(delta) FILTER (WHERE kind = 'correction'), 0),
+    sum(customers)
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::date[], %s::text[], %s::bigint[], %s::integer[])
+    AS n (workspace_id, connection_id, currency, day, kind, delta, customers)
+GROUP BY workspace_id, connection_id, currency, day
+ORDER BY connection_id, currency, day
+ON CONFLICT (partition, connection_id, currency, day) DO UPDATE SET
+    new = d.new + excluded.new,
+    reactivation = d.reactivation + excluded.reactivation,
+    expansion = d.expansion + excluded.expansion,
+    contraction = d.contraction + excluded.contraction,
+    churn = d.churn + excluded.churn,
+    policy = d.policy + excluded.policy,
+    source = d.source + excluded.source,
+    correction = d.correction + excluded.correction,
+    customers = d.customers + excluded.customers

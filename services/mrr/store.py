@@ -1,0 +1,123 @@
+"""mrr's tables: each customer's facts and book, the ledger, what stands, and the days it adds up to."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC
+from importlib.resources import files
+
+import msgspec
+
+from pipeline.processor import Tx
+from pipeline.records import Record
+from pipeline.subjects import Change
+from runtime.database import Connection
+from schemas.subjects import split_subject
+from services.mrr.book import Book
+from services.mrr.core import LedgerRow, State, instant_of
+from services.mrr.ledger import Balance
+from services.mrr.timeline import Facts
+
+_SQL = files("services.mrr.sql")
+_LOAD, _SAVE_STATES, _SAVE_MOVEMENTS, _SAVE_BALANCES, _SAVE_DELTAS = (
+    (_SQL / f"{name}.sql").read_bytes()
+    for name in ("load_states", "save_states", "save_movements", "save_balances", "save_deltas")
+)
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(tuple[Facts, Book]).decode
+_json = msgspec.json.Encoder().encode
+
+
+class MrrStore:
+    """The Store of the pipeline's SubjectProcessor."""
+
+    def load(self, conn: Connection, subjects: Sequence[str]) -> dict[str, State]:
+        rows = conn.execute(_LOAD, (list(subjects),)).fetchall()
+        return {subject: decode_state(subject, workspace_id, state) for subject, workspace_id, state in rows}
+
+    def save(self, tx: Tx, changes: Sequence[Change[State]]) -> None:
+        states = {change.subject: change.effects.state for change in changes}
+        workspaces = [state.workspace_id for state in states.values()]
+        tx.conn.execute(_SAVE_STATES, (list(states), workspaces, [encode_state(state) for state in states.values()]))
+        movements = [(row, change) for change in changes for row in change.effects.rows if isinstance(row, LedgerRow)]
+        if movements:
+            tx.conn.execute(_SAVE_MOVEMENTS, _columns(_movement_values(row, change) for row, change in movements))
+            tx.conn.execute(_SAVE_DELTAS, (tx.partition, *_columns(_delta_values(row) for row, _ in movements)))
+        _save_balances(tx.conn, changes)
+
+
+def encode_state(state: State) -> bytes:
+    """A customer's facts and book as they are stored."""
+    return _encode((state.facts, state.book))
+
+
+def decode_state(subject: str, workspace_id: str, stored: bytes) -> State:
+    """What `encode_state` stored."""
+    facts, book = _decode(stored)
+    return State(subject, workspace_id, facts, book)
+
+
+def _columns(rows: Iterable[tuple[object, ...]]) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _movement_values(row: LedgerRow, change: Change[State]) -> tuple[object, ...]:
+    """A row in the order of save_movements.sql. A correction's record is the one that made it necessary."""
+    movement = row.movement
+    source = movement.source
+    place: tuple[object, ...] = (None, None, None)
+    if source is not None:
+        place = source.topic, source.partition, source.offset
+    elif isinstance(change.cause, Record):
+        place = change.cause.topic, change.cause.partition, change.cause.offset
+    return (
+        movement.movement_id,
+        movement.workspace_id,
+        movement.connection_id,
+        movement.customer_id,
+        movement.currency,
+        movement.kind,
+        movement.effective_at,
+        movement.observed_at,
+        movement.mrr_before,
+        movement.mrr_after,
+        movement.corrects,
+        " ".join(movement.subscriptions),
+        movement.basis,
+        movement.reconstructed,
+        movement.policy_version,
+        _json(movement.detail).decode(),
+        *place,
+    )
+
+
+def _delta_values(row: LedgerRow) -> tuple[object, ...]:
+    """What a row adds to its day: a correction takes it away again where the row that it takes back had put it."""
+    movement = row.movement
+    customers = (movement.mrr_after > 0) - (movement.mrr_before > 0)
+    return (
+        movement.workspace_id,
+        movement.connection_id,
+        movement.currency,
+        movement.effective_at.astimezone(UTC).date(),
+        row.takes_back or movement.kind,
+        movement.mrr_after - movement.mrr_before,
+        customers,
+    )
+
+
+def _save_balances(conn: Connection, changes: Sequence[Change[State]]) -> None:
+    last = {
+        (change.subject, row.currency): (change, row)
+        for change in changes
+        for row in change.effects.rows
+        if isinstance(row, Balance)
+    }
+    if last:
+        conn.execute(_SAVE_BALANCES, _columns(_balance_values(change, row) for change, row in last.values()))
+
+
+def _balance_values(change: Change[State], row: Balance) -> tuple[object, ...]:
+    connection, customer = split_subject(change.subject)
+    times = (None if at is None else instant_of(at) for at in (row.first_at, row.since))
+    workspace = change.effects.state.workspace_id
+    return change.subject, row.currency, workspace, connection, customer, row.mrr, row.basis, row.unvalued, *times

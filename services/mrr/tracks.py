@@ -1,0 +1,286 @@
+"""One subscription over time: from when each observation of it holds, and what it is worth at an instant.
+
+What Stripe stamps takes effect at its stamp: the start at `start_date`, or at `trial_end`; the end at `ended_at` (by
+policy at `canceled_at`); a discount at its `start` and its `end`; a pause ends at its `resumes_at`. A quantity, a
+price, a pause, `unpaid` carry no time: they hold from the first record that shows them. Before its first record a
+subscription that was there already is taken to have been as that record shows it, except where invoices tell otherwise.
+
+No status is foreseen: a trial that ended counts once Stripe says that the subscription is active, from its end on.
+Instants are Unix microseconds.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from services.mrr.evidence import SECOND, BilledEvidence, with_discounts
+from services.mrr.policy import Policy
+from services.mrr.terms import CustomerTerms, Discount, Item, SubscriptionTerms
+from services.mrr.timeline import Billed, Seen, Timeline
+from services.mrr.valuation import ZERO, Valuation, value
+
+DAY = 86_400 * SECOND
+ALWAYS = -(2**63)
+
+COUNTING = frozenset({"active", "past_due"})
+ONCE_COUNTING = frozenset({"active", "past_due", "unpaid", "canceled"})
+"""Statuses of a subscription that must have counted before, from its start: it had to pay to get there."""
+ENDED = frozenset({"canceled", "incomplete_expired"})
+
+NO_VALUE = Valuation((), ZERO, "subscription")
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The record behind a change. Causes are in the order of facts: when observed, topic, version."""
+
+    observed: int
+    topic: str
+    version: int
+    offset: int
+    id: str
+    reconstructed: bool = False
+
+    def rank(self) -> tuple[int, str, int]:
+        return self.observed, self.topic, self.version
+
+
+CUSTOMERS, INVOICES, SUBSCRIPTIONS = "stripe.customer.raw.v1", "stripe.invoice.raw.v1", "stripe.subscription.raw.v1"
+
+
+def cause_of(seen: Seen, topic: str, at: int) -> Cause:
+    """The observation as the cause of a change at an instant; before it was connected, it is reconstructed."""
+    past = seen.backfilled and at <= seen.observed
+    return Cause(seen.observed, topic, seen.version, seen.offset, seen.id, past)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A span of time in which one observation of a subscription holds. `history`: before anybody looked.
+
+    `coming` are discounts of the next observation that started before it was made; `due_since` is when the
+    subscription was first seen past due.
+    """
+
+    start: int
+    terms: SubscriptionTerms
+    seen: Seen
+    history: bool = False
+    due_since: int | None = None
+    coming: tuple[Discount, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Spell:
+    """A span of time in which one observation of a customer holds, and the discount it gives."""
+
+    start: int
+    discounts: tuple[Discount, ...]
+    seen: Seen
+
+
+def spells(timeline: Timeline[CustomerTerms]) -> list[Spell]:
+    """The customer's discounts over time; before its first record the customer was as that record shows it."""
+    found: list[Spell] = []
+    for run in timeline:
+        own = (run.terms.discount,) if run.terms.discount else ()
+        if found:
+            late = _coming(found[-1].discounts, own)
+            found[-1] = Spell(found[-1].start, found[-1].discounts + late, found[-1].seen)
+        found.append(Spell(run.first.observed if found else ALWAYS, own, run.first))
+    return found
+
+
+def _coming(known: Iterable[Discount], later: Iterable[Discount]) -> tuple[Discount, ...]:
+    """Discounts that the next observation shows for the first time: they hold from their start, not from then."""
+    ids = {discount.id for discount in known}
+    return tuple(discount for discount in later if discount.id not in ids and discount.start is not None)
+
+
+def segments(timeline: Timeline[SubscriptionTerms], policy: Policy) -> list[Segment]:
+    """From when each observation holds, by Stripe's stamps where there are any."""
+    found: list[Segment] = []
+    for place, run in enumerate(timeline):
+        terms, seen = run.terms, run.first
+        if place == 0:
+            found += _first_segments(terms, seen)
+            continue
+        before = timeline[place - 1].terms
+        start = _takes_effect(before, terms, seen.observed, policy)
+        while len(found) > 1 and found[-1].start > start:
+            found.pop()
+        last = found[-1]
+        found[-1] = _with_coming(last, terms)
+        still = terms.status == "past_due" == before.status
+        since = last.due_since if still and last.due_since is not None else seen.observed
+        found.append(Segment(start, terms, seen, due_since=since if terms.status == "past_due" else None))
+    return found
+
+
+def _first_segments(terms: SubscriptionTerms, seen: Seen) -> list[Segment]:
+    due_since = seen.observed if terms.status == "past_due" else None
+    if not seen.backfilled:
+        return [Segment(ALWAYS, terms, seen, due_since=due_since)]
+    return [Segment(ALWAYS, terms, seen, history=True), Segment(seen.observed, terms, seen, due_since=due_since)]
+
+
+def _with_coming(segment: Segment, later: SubscriptionTerms) -> Segment:
+    late = _coming(segment.terms.discounts, later.discounts)
+    if not late:
+        return segment
+    return Segment(segment.start, segment.terms, segment.seen, segment.history, segment.due_since, late)
+
+
+def _takes_effect(before: SubscriptionTerms, now: SubscriptionTerms, observed: int, policy: Policy) -> int:
+    """When what an observation shows began, where it differs from the one before in what Stripe stamps."""
+    stamp: int | None = None
+    if now.status in ENDED:
+        stamp = now.ended_at
+    elif before.status == "trialing" and now.status != "trialing":
+        stamp = now.trial_end
+    elif before.status == "incomplete" and now.status in COUNTING:
+        stamp = now.start
+    elif policy.churn_at == "cancel_request" and now.leaving and not before.leaving:
+        stamp = now.canceled_at
+    return observed if stamp is None else min(stamp * SECOND, observed)
+
+
+@dataclass(slots=True)
+class Track:
+    """A subscription over time, under one policy. `points` are the instants at which its worth may change."""
+
+    id: str
+    policy: Policy
+    segments: list[Segment]
+    spells: list[Spell]
+    billed: Billed
+    known: Mapping[str, Discount]
+    evidence: BilledEvidence
+    _worths: dict[tuple[object, ...], Valuation] = field(default_factory=dict)
+
+    def currency_at(self, instant: int) -> str:
+        """The currency it is billed in at an instant."""
+        return _segment_at(self.segments, instant).terms.currency
+
+    def points(self) -> dict[int, Cause]:
+        """The instants at which the worth may change, each with the record that tells of it (of several the first)."""
+        found: dict[int, Cause] = {}
+        for at, cause in self._candidates():
+            old = found.get(at)
+            if old is None or cause.rank() < old.rank():
+                found[at] = cause
+        found.pop(ALWAYS, None)
+        return found
+
+    def at(self, instant: int, *, explain: bool = False) -> Valuation:
+        """The worth at an instant."""
+        segment = _segment_at(self.segments, instant)
+        if not self._counts(segment, instant):
+            return NO_VALUE
+        own = self._holding(segment.terms.discounts + segment.coming, instant)
+        discounts = own or self._inherited(instant)
+        items = self._items(segment, instant)
+        evidence = self.evidence.at(items, segment.terms, instant, history=segment.history)
+        key = (evidence.items, discounts, tuple(evidence.lines.items()))
+        worth = None if explain else self._worths.get(key)
+        if worth is None:
+            currency = segment.terms.currency
+            worth = value(evidence, discounts, self.policy, currency=currency, explain=explain)
+            self._worths[key] = worth
+        return worth
+
+    def _items(self, segment: Segment, instant: int) -> tuple[Item, ...]:
+        items = segment.terms.items
+        if segment.history and len(items) > 1:
+            oldest = min(item.created for item in items)
+            items = tuple(item for item in items if item.created == oldest or item.created * SECOND <= instant)
+        if any(item.discounts for item in items):
+            items = tuple(with_discounts(item, self._holding(item.discounts, instant)) for item in items)
+        return items
+
+    def _counts(self, segment: Segment, instant: int) -> bool:
+        """Whether the subscription counts at an instant: the gate in front of every worth."""
+        terms = segment.terms
+        begins = max(terms.start, terms.trial_end or 0) * SECOND
+        if self.policy.activate_at == "first_payment" and self.billed.complete:
+            paid = self.billed.first_paid_at
+            if paid is None:
+                return False
+            begins = max(begins, paid * SECOND)
+        if instant < begins or instant >= self._ends(terms):
+            return False
+        if segment.history:
+            return terms.status in ONCE_COUNTING and (terms.status != "canceled" or terms.ended_at is not None)
+        return (
+            terms.status in COUNTING and not _is_paused(terms, instant) and not self._is_beyond_grace(segment, instant)
+        )
+
+    def _ends(self, terms: SubscriptionTerms) -> int:
+        ends = [terms.ended_at]
+        if self.policy.churn_at == "cancel_request" and terms.leaving:
+            ends.append(terms.canceled_at)
+        return min((at * SECOND for at in ends if at is not None), default=2**63)
+
+    def _grace_ends(self, segment: Segment) -> int | None:
+        days = self.policy.past_due_grace_days
+        return None if days is None or segment.due_since is None else segment.due_since + days * DAY
+
+    def _is_beyond_grace(self, segment: Segment, instant: int) -> bool:
+        ends = self._grace_ends(segment)
+        return ends is not None and instant >= ends
+
+    def _holding(self, discounts: Sequence[Discount], instant: int) -> tuple[Discount, ...]:
+        return tuple(d for raw in discounts if (d := self.known.get(raw.id, raw)).holds(instant)) if discounts else ()
+
+    def _inherited(self, instant: int) -> tuple[Discount, ...]:
+        return self._holding(_spell_at(self.spells, instant).discounts, instant) if self.spells else ()
+
+    def _candidates(self) -> Iterator[tuple[int, Cause]]:
+        for place, segment in enumerate(self.segments):
+            for at in self._stamps(segment, first=place == 0):
+                yield at, cause_of(segment.seen, SUBSCRIPTIONS, at)
+        for spell in self.spells:
+            for at in (spell.start, *_edges(self.known.get(d.id, d) for d in spell.discounts)):
+                yield at, cause_of(spell.seen, CUSTOMERS, at)
+        first = self.segments[0]
+        for line in self.evidence.lines_that_matter(first.seen.observed if first.history else None):
+            at = line.start * SECOND
+            past = first.seen.backfilled and at <= first.seen.observed
+            yield at, Cause(max(at, first.seen.observed), INVOICES, line.version, line.offset, first.seen.id, past)
+            if past:
+                yield line.end * SECOND, cause_of(first.seen, SUBSCRIPTIONS, line.end * SECOND)
+
+    def _stamps(self, segment: Segment, *, first: bool) -> Iterator[int]:
+        terms = segment.terms
+        yield segment.start
+        if first:
+            yield terms.start * SECOND
+        for at in (terms.trial_end, terms.ended_at, terms.canceled_at if terms.leaving else None, terms.resumes_at):
+            if at is not None:
+                yield at * SECOND
+        if self.billed.first_paid_at is not None and self.policy.activate_at == "first_payment":
+            yield self.billed.first_paid_at * SECOND
+        if (grace := self._grace_ends(segment)) is not None:
+            yield grace
+        own = terms.discounts + segment.coming + tuple(d for item in terms.items for d in item.discounts)
+        yield from _edges(self.known.get(d.id, d) for d in own)
+
+
+def _is_paused(terms: SubscriptionTerms, instant: int) -> bool:
+    """Whether what falls due is not collected for good; drafts that are kept will be."""
+    over = terms.resumes_at is not None and instant >= terms.resumes_at * SECOND
+    return terms.pause not in {"", "keep_as_draft"} and not over
+
+
+def _edges(discounts: Iterable[Discount]) -> Iterator[int]:
+    for discount in discounts:
+        for at in (discount.start, discount.end):
+            if at is not None:
+                yield at * SECOND
+
+
+def _segment_at(spans: Sequence[Segment], instant: int) -> Segment:
+    return next((span for span in reversed(spans) if span.start <= instant), spans[0])
+
+
+def _spell_at(spans: Sequence[Spell], instant: int) -> Spell:
+    return next((span for span in reversed(spans) if span.start <= instant), spans[0])
