@@ -3,7 +3,7 @@
 Every choice is drawn from the customer's own chance. Where Stripe leaves no trace of an instant, or two readings of a
 rule are possible, the company avoids the case rather than making its truth a matter of opinion: a free subscription is
 never canceled, an incomplete one is paid on the day it began or not at all, a tiered quantity changes at a renewal,
-and nobody stays unpaid or paused for longer than three weeks.
+nobody stays paused for longer than three weeks, and nobody who was unpaid before the founding ends has ceased to be.
 """
 
 from dataclasses import dataclass
@@ -126,7 +126,8 @@ class LivingCompany:
         reactions.failed(self._world, invoice, decline)
 
     def retries_ended(self, invoice: Invoice) -> None:
-        reactions.retries_ended(self._world, invoice)
+        founded_at = self._world.opened_at + self._growth.days * DAY
+        reactions.retries_ended(self._world, invoice, founded_at=founded_at)
 
     def charged(self, charge: Charge) -> None:
         reactions.charged(self._world, charge)

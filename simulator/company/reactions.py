@@ -49,10 +49,13 @@ def _retry_checkout(world: World, invoice: Invoice) -> None:
         world.at(world.now + wait, invoice.customer, _pay_with_new_card, invoice)
 
 
-def retries_ended(world: World, invoice: Invoice) -> None:
-    """The last retry failed: some pay late, others are written off. Who is unpaid decides within three weeks."""
+def retries_ended(world: World, invoice: Invoice, *, founded_at: int) -> None:
+    """The last retry failed: some pay late, others are written off. Who is unpaid decides within three weeks, or if
+    those end before `founded_at`, within two of it: that a subscription has been unpaid leaves no trace later."""
     customer, chance, subscription = invoice.customer, invoice.customer.chance, invoice.subscription
     late = world.now + chance.between(1 * DAY, 12 * DAY)
+    if subscription.status == "unpaid" and world.now < founded_at:
+        late = max(late, founded_at + chance.between(HOUR, 12 * DAY))
     if subscription.ended:
         if chance.happens(0.4):
             invoicing.give_up(world, invoice, "max_payment_attempts")
@@ -62,7 +65,7 @@ def retries_ended(world: World, invoice: Invoice) -> None:
         world.at(late, customer, _pay_with_new_card, invoice)
     else:
         when = world.now + chance.between(13 * DAY, 19 * DAY)
-        world.at(when, customer, _dismiss, subscription)
+        world.at(max(when, late), customer, _dismiss, subscription)
 
 
 def _dismiss(world: World, subscription: Subscription) -> None:
