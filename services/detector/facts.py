@@ -47,8 +47,8 @@ class InvoiceView(msgspec.Struct, frozen=True, array_like=True):
     amount_due: int
     amount_remaining: int
     next_attempt_at: int | None
-    attempted_at: int
-    """When the first attempt was due: its finalization, or its creation while that is unknown."""
+    created_at: int
+    finalized_at: int | None
     closed_at: int | None
     """When it was paid, voided or written off, by Stripe."""
     off_stripe: bool
@@ -108,6 +108,10 @@ class Standings(msgspec.Struct, frozen=True, array_like=True):
     since: int | None
     counts_from: int
     """When it began to count toward MRR, if it ever did: its start, or the end of its trial."""
+    trial_end: int | None
+    resumed_at: int | None
+    """The anchor of its billing, where that is later than the end of its trial: a paused subscription that is
+    resumed gets a new one, and one whose interval changed does."""
     reason: str | None
 
 

@@ -67,7 +67,6 @@ def read_invoice(obj: StripeObject, seen: Seen) -> Invoice | None:
 def _view(obj: StripeObject, seen: Seen) -> InvoiceView:
     status = str(obj.get("status") or "")
     number = obj.get("number")
-    finalized = objects.instant(path(obj, "status_transitions", "finalized_at"))
     return InvoiceView(
         seen=seen,
         status=status,
@@ -77,7 +76,8 @@ def _view(obj: StripeObject, seen: Seen) -> InvoiceView:
         amount_due=_whole(obj.get("amount_due")),
         amount_remaining=_whole(invoices.amount_remaining(obj)),
         next_attempt_at=_seconds(invoices.next_payment_attempt(obj)),
-        attempted_at=_seconds(finalized or charges.created_at(obj)) or seen.observed_at // 1_000_000,
+        created_at=_seconds(charges.created_at(obj)) or seen.observed_at // 1_000_000,
+        finalized_at=_seconds(objects.instant(path(obj, "status_transitions", "finalized_at"))),
         closed_at=_seconds(_closed_at(obj, status)),
         off_stripe=invoices.paid_out_of_band(obj),
         number=number if isinstance(number, str) else None,
@@ -122,12 +122,16 @@ def read_subscription(obj: StripeObject, seen: Seen) -> Subscription:
     status = str(obj.get("status") or "")
     standing = _standing(obj, status)
     lapsed = standing == "lapsed"
+    trial_end = _seconds(objects.instant(obj.get("trial_end")))
+    anchor = _seconds(objects.instant(obj.get("billing_cycle_anchor")))
     told = Standings(
         seen=seen,
         status=status,
         standing=standing,
         since=_seconds(_lapsed_at(obj, status)) if lapsed else None,
         counts_from=_counts_from(obj) or seen.observed_at // 1_000_000,
+        trial_end=trial_end,
+        resumed_at=anchor if anchor and trial_end and anchor > trial_end else None,
         reason=_cancel_reason(obj) if lapsed else None,
     )
     return Subscription(id=obj["id"], standings=(told,))

@@ -4,8 +4,8 @@ import msgspec
 
 from services.detector.facts import Charge, Facts, Intent, Invoice
 
-PROMPT = 7200
-"""Seconds after an invoice's finalization within which its first attempt is made."""
+PROMPT = 300
+"""Seconds after an invoice's finalization within which Stripe makes its first attempt."""
 
 
 class Attempts(msgspec.Struct, frozen=True):
@@ -59,12 +59,21 @@ def first_failure_at(invoice: Invoice, attempts: Attempts) -> int | None:
     has to confirm) leaves no time of its own, but the first attempt is made when the invoice is finalized: so where
     the first charge came later than that, an attempt without one came before it.
     """
-    failed = attempts.failed
-    if not failed:
-        return invoice.latest.attempted_at if _failed_without_charge(invoice, attempts) else None
-    first = failed[0].created_at
-    came_late = not attempts.slow and first - invoice.latest.attempted_at >= PROMPT
-    return invoice.latest.attempted_at if came_late else first
+    if not attempts.failed:
+        return due_at(invoice) if _failed_without_charge(invoice, attempts) else None
+    first = attempts.failed[0]
+    return due_at(invoice) if not attempts.slow and _came_late(first, invoice) else first.created_at
+
+
+def due_at(invoice: Invoice) -> int:
+    """When the first attempt was due: at its finalization, which a server with fewer fields may not tell."""
+    view = invoice.latest
+    return view.created_at if view.finalized_at is None else view.finalized_at
+
+
+def _came_late(charge: Charge, invoice: Invoice) -> bool:
+    finalized_at = invoice.latest.finalized_at
+    return finalized_at is not None and charge.created_at - finalized_at >= PROMPT
 
 
 def _failed_without_charge(invoice: Invoice, attempts: Attempts) -> bool:
@@ -81,4 +90,4 @@ def _failed_without_charge(invoice: Invoice, attempts: Attempts) -> bool:
 def _paid_late(invoice: Invoice, attempts: Attempts) -> bool:
     """Whether it was paid by a charge made long after the first attempt: the customer came back to it."""
     paid = [charge for charge in attempts.charges if charge.succeeded]
-    return bool(paid) and paid[0].created_at - invoice.latest.attempted_at >= PROMPT
+    return bool(paid) and _came_late(paid[0], invoice)

@@ -3,10 +3,13 @@
 import msgspec
 
 from services.detector.facts import Facts, Seen, Standings, Subscription
-from services.detector.rules.attempts import attempts_on
+from services.detector.rules.attempts import attempts_on, due_at
 
 RETRY_DAYS = 14
 """Stripe's own default: retries end two weeks after the first attempt."""
+
+INVOICE_DAYS = 90
+"""So far back invoices are read when an account is connected."""
 
 INVOLUNTARY_REASONS = frozenset({"payment_failed", "payment_disputed"})
 
@@ -39,44 +42,81 @@ class History(msgspec.Struct, frozen=True):
     lapses: tuple[Lapse, ...]
 
 
-def history_of(facts: Facts, subscription: Subscription) -> History:
-    """Walk the versions in order; each change of standing begins or ends a stretch."""
-    stretches: list[Stretch] = []
-    lapses: list[Lapse] = []
-    start: int | None = None
-    before: Standings | None = None
-    for told in subscription.standings:
-        if before is not None and told.standing == before.standing:
-            continue
+class _Walk:
+    """The walk over a subscription's versions: each change of standing begins or ends a stretch."""
+
+    def __init__(self, facts: Facts, subscription: Subscription) -> None:
+        self._facts = facts
+        self._id = subscription.id
+        self._start: int | None = None
+        self.stretches: list[Stretch] = []
+        self.lapses: list[Lapse] = []
+
+    def step(self, told: Standings, before: Standings | None) -> None:
+        if before is None or before.status == "trialing":
+            self._unseen_pause(told)
         if told.standing == "counting":
-            start = _start(told, before)
+            self._start = self._begins(told, before)
+        elif told.standing == "lapsed":
+            self._lapses(told, before)
         else:
-            lapse = _lapse(facts, subscription.id, told, before) if told.standing == "lapsed" else None
-            end = lapse.at if lapse else _observed(told)
-            start = told.counts_from if before is None and _ever_counted(told, end) else start
-            counted = start is not None or bool(stretches)
-            if start is not None:
-                stretches.append(Stretch(start, max(end, start)))
-                start = None
-            if lapse and (counted or told.status == "paused"):
-                lapses.append(lapse)
+            self._ends(_observed(told))
+
+    def finish(self) -> None:
+        if self._start is not None:
+            self.stretches.append(Stretch(self._start, None))
+
+    def _ends(self, at: int) -> None:
+        if self._start is not None:
+            self.stretches.append(Stretch(self._start, max(at, self._start)))
+            self._start = None
+
+    def _begins(self, told: Standings, before: Standings | None) -> int:
+        """A stretch begins where Stripe says, if it does; else when the subscription was seen to count again."""
+        resumed = told.resumed_at is not None and bool(self.lapses) and self.lapses[-1].status == "paused"
+        if resumed and told.resumed_at is not None:
+            return min(told.resumed_at, _observed(told))
+        if before is None or before.status in {"trialing", "incomplete"}:
+            return min(told.counts_from, _observed(told))
+        return _observed(told)
+
+    def _lapses(self, told: Standings, before: Standings | None) -> None:
+        lapse = _lapse(self._facts, self._id, told, before)
+        if before is None and not self.lapses and _had_counted(told, lapse.at):
+            self._start = told.counts_from
+        counted = self._start is not None or bool(self.stretches)
+        self._ends(lapse.at)
+        if counted or told.status == "paused":
+            self.lapses.append(lapse)
+
+    def _unseen_pause(self, told: Standings) -> None:
+        """A trial that ended without an invoice paused the subscription, though it was never seen paused."""
+        ended, until = told.trial_end, told.resumed_at if told.standing == "counting" else told.since
+        if ended is None or until is None or told.status == "paused" or not self._knows_invoices_since(ended):
+            return
+        of_it = (one for one in self._facts.invoices.values() if one.subscription_id == self._id)
+        if ended < until and not any(ended <= invoice.latest.created_at < until for invoice in of_it):
+            self.lapses.append(Lapse(self._id, ended, "paused", None, voluntary=False, seen=told.seen))
+
+    def _knows_invoices_since(self, instant: int) -> bool:
+        return instant >= (self._facts.first_seen or 0) // 1_000_000 - INVOICE_DAYS * 86_400
+
+
+def history_of(facts: Facts, subscription: Subscription) -> History:
+    """Lay out a subscription's standings in time."""
+    walk, before = _Walk(facts, subscription), None
+    for told in subscription.standings:
+        if before is None or told.standing != before.standing:
+            walk.step(told, before)
         before = told
-    if start is not None:
-        stretches.append(Stretch(start, None))
-    return _until_deleted(facts, subscription, History(tuple(stretches), tuple(lapses)))
+    walk.finish()
+    return _until_deleted(facts, subscription, History(tuple(walk.stretches), tuple(walk.lapses)))
 
 
-def _start(told: Standings, before: Standings | None) -> int:
-    """The first stretch begins where Stripe says; one after a lapse or a pause when it was seen again."""
-    if before is None or before.status in {"trialing", "incomplete"}:
-        return min(told.counts_from, _observed(told))
-    return _observed(told)
-
-
-def _ever_counted(told: Standings, end: int) -> bool:
+def _had_counted(told: Standings, until: int) -> bool:
     """Whether a subscription first seen lapsed had counted before: not one that ended within its trial, nor one
     whose first invoice nobody paid."""
-    return told.standing == "lapsed" and told.status not in {"incomplete_expired", "paused"} and told.counts_from < end
+    return told.status not in {"incomplete_expired", "paused"} and told.counts_from < until
 
 
 def _lapse(facts: Facts, subscription_id: str, told: Standings, before: Standings | None) -> Lapse:
@@ -118,7 +158,7 @@ def _retries_ended(facts: Facts, subscription_id: str, observed: int, *, live: b
         if failed and len(failed) >= invoice.latest.attempts:
             ends.append(failed[-1].created_at)
         else:
-            ends.append(observed if live else invoice.latest.attempted_at + RETRY_DAYS * 86_400)
+            ends.append(observed if live else due_at(invoice) + RETRY_DAYS * 86_400)
     return ends
 
 
