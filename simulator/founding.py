@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from simulator.company.dunning import AccountsReceivable
 from simulator.company.life import Growth, LivingCompany
 from simulator.company.periods import DAY
+from simulator.company.script import ScriptedLife
 from simulator.company.world import Rules, World
 from simulator.ids import Ids
 from simulator.truth.record import Record
@@ -20,10 +21,22 @@ class Company:
 def found(*, seed: int, now: int, growth: Growth | None = None, rules: Rules | None = None) -> Company:
     """The company of `seed` with its past lived up to `now` (Unix seconds); it opened `growth.days` before."""
     growth = growth or Growth()
-    world = World(seed=seed, opened_at=now - growth.days * DAY, rules=rules)
+    company = _open(seed, now - growth.days * DAY, rules)
+    company.world.life = LivingCompany(company.world, growth)
+    company.world.advance(now)
+    return company
+
+
+def scripted(*, now: int, seed: int = 1, rules: Rules | None = None) -> tuple[Company, ScriptedLife]:
+    """An empty company that opens at `now`, in which only what is told happens (see `company.script`)."""
+    company, life = _open(seed, now, rules), ScriptedLife()
+    company.world.life = life
+    return company, life
+
+
+def _open(seed: int, opened_at: int, rules: Rules | None) -> Company:
+    world = World(seed=seed, opened_at=opened_at, rules=rules)
     record = Record()
     world.witness = record
     world.desk = AccountsReceivable(world)
-    world.life = LivingCompany(world, growth)
-    world.advance(now)
     return Company(world, record, Ids(seed))

@@ -178,8 +178,10 @@ def _send(world: World, invoice: Invoice) -> None:
 
 
 def _overdue(world: World, invoice: Invoice) -> None:
-    if invoice.status == "open" and invoice.subscription.status == "active":
-        world.set_subscription_status(invoice.subscription, "past_due")
+    if invoice.status == "open":
+        invoice.customer.delinquent = True
+        if invoice.subscription.status == "active":
+            world.set_subscription_status(invoice.subscription, "past_due")
 
 
 def paid(world: World, invoice: Invoice, *, charge: Charge | None, out_of_band: bool = False) -> None:
@@ -226,7 +228,7 @@ def _recover(world: World, subscription: Subscription) -> None:
 def owing(invoice: Invoice, at: int) -> bool:
     """Failing, or sent and past its due date."""
     overdue = invoice.status == "open" and invoice.due_date is not None and at >= invoice.due_date
-    return overdue or (invoice.failing and invoice.collection_method == "charge_automatically")
+    return overdue or invoice.failing
 
 
 def payable(invoice: Invoice) -> bool:

@@ -275,9 +275,8 @@ class Invoice:
 
     @property
     def failing(self) -> bool:
-        """Open although it was tried, and not waiting for a bank."""
-        waiting = self.intent is not None and self.intent.status == "processing"
-        return self.status == "open" and self.attempted and self.attempt_count > 0 and not waiting
+        """Open after a failed attempt; a retry that waits for a bank has not mended that."""
+        return self.status == "open" and self.failures > 0
 
 
 @dataclass(slots=True, eq=False)

@@ -30,14 +30,14 @@ _COUNTRIES = (
     (4.0, _Country("KW", "kwd", "ar", ("Fatima", "Yousef", "Mariam"), ("Al-Sabah", "Al-Rashid", "Al-Mutairi"))),
 )
 _METHODS = (
-    (76.0, "good"),
+    (73.0, "good"),
     (8.0, "flaky"),
     (4.0, "expiring"),
     (3.0, "lost"),
     (3.0, "auth"),
     (0.6, "blocked"),
     (3.4, "debit"),
-    (2.0, "none"),
+    (5.0, "none"),
 )
 _ENDS = ((6.0, "cancel"), (2.0, "unpaid"), (2.0, "past_due"))
 

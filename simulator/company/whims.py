@@ -38,7 +38,7 @@ def plan_trial(world: World, subscription: Subscription) -> None:
         world.at(when, customer, subscriptions.cancel_now, subscription)
     elif chance.happens(0.22):
         world.at(when, customer, _cancel_later, subscription)
-    if customer.method is None and chance.happens(0.5):
+    if customer.method is None and chance.happens(0.4):
         world.at(world.now + chance.between(HOUR, span - 2 * HOUR), customer, _leave_card, subscription)
 
 

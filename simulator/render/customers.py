@@ -76,9 +76,9 @@ def details(method: PaymentMethod, exp_month: int, exp_year: int) -> Json:
     """What a payment method is, by its kind."""
     if method.kind == "card":
         return _card(method, exp_month, exp_year)
-    bank = {"fingerprint": method.fingerprint, "last4": method.last4, "mandate": None}
+    bank = {"fingerprint": method.fingerprint, "last4": method.last4}
     if method.kind == "sepa_debit":
-        return {"bank_code": "37040044", "branch_code": "", "country": method.country, **bank}
+        return {"bank_code": "37040044", "branch_code": "", "country": method.country, "mandate": None, **bank}
     return {
         "account_holder_type": "company",
         "account_type": "checking",
