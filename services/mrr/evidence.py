@@ -4,7 +4,7 @@ An invoice line stands for an item whose tiers or amount Stripe did not show, fo
 does not carry, and, before the connection, for a price that was another one then. Everything taken from here is marked.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -13,7 +13,7 @@ import msgspec
 from services.mrr.rounding import half_up
 from services.mrr.terms import WHOLE, Discount, Item, Line, Price, SubscriptionTerms
 from services.mrr.timeline import Billed
-from services.mrr.valuation import ZERO, Evidence, period_amount, span_of
+from services.mrr.valuation import Evidence, period_amount, span_of
 
 SECOND = 1_000_000
 """Instants are Unix microseconds; Stripe's times are seconds."""
@@ -21,28 +21,34 @@ SECOND = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class BilledEvidence:
-    """The evidence of one subscription. `taken` holds for its customer: see `shares_taken`.
+    """The evidence of one subscription. `inferred` holds for its customer: see `infer_discounts`.
 
     `needed` says whether lines stand for terms at any time; else they tell of history alone.
     """
 
     billed: Billed
     needed: bool
-    taken: dict[str, Fraction] = field(default_factory=dict)
+    inferred: dict[str, Discount] = field(default_factory=dict)
 
-    def at(self, items: tuple[Item, ...], terms: SubscriptionTerms, instant: int, *, history: bool) -> Evidence:
-        """The items to be valued at an instant, and what stands for what cannot be read of them."""
+    def at(
+        self, items_at: Callable[[int], tuple[Item, ...]], terms: SubscriptionTerms, instant: int, *, history: bool
+    ) -> Evidence:
+        """The items to be valued at an instant, and what stands for what cannot be read of them.
+
+        `items_at` gives the items that the object carried at an instant.
+        """
+        items = items_at(instant)
         if not (self.needed or history):
-            return Evidence(items, taken=self.taken)
+            return Evidence(items, inferred=self.inferred)
         told = self._lines_at(instant)
         if history and WHOLE not in told:
             items, lines = _as_billed(items, {item: line for item, line in told.items() if _covers(line, instant)})
         else:
             lines = {}
         if terms.cut:
-            items, told = _with_hidden(items, told)
+            items, told = _with_hidden(items, told, items_at)
         lines |= {item.id: told[item.id] for item in items if item.id in told and _is_unreadable(item)}
-        return Evidence(items, lines, dict(_taxes(items, told)), self.taken)
+        return Evidence(items, lines, dict(_taxes(items, told)), self.inferred)
 
     def lines_that_matter(self, connected: int | None) -> Iterator[Line]:
         """Lines at whose start a worth may change: all where they are needed, else those before the connection."""
@@ -96,22 +102,30 @@ def _item_of(line: Line) -> Item:
     return Item(line.item, 0, Price(line.price, "", interval, count, None, inclusive=line.tax > 0))
 
 
-def _with_hidden(items: tuple[Item, ...], told: dict[str, Line]) -> tuple[tuple[Item, ...], dict[str, Line]]:
-    """The items with those that the object does not carry: each by its line, or all by what is left of the whole."""
+def _with_hidden(
+    items: tuple[Item, ...], told: dict[str, Line], items_at: Callable[[int], tuple[Item, ...]]
+) -> tuple[tuple[Item, ...], dict[str, Line]]:
+    """The items with those that the object does not carry: each by its line, or all by what is left of the whole.
+
+    What is left is what the invoice billed less what the carried items cost when it began.
+    """
     whole = told.get(WHOLE)
     if whole is None:
         present = {item.id for item in items}
         return (*items, *(_item_of(line) for item, line in told.items() if item not in present)), told
-    carried = sum((amount for item in items if (amount := _amount(item, told)) is not None), ZERO)
-    rest = msgspec.structs.replace(whole, amount=max(0, whole.amount - half_up(carried)))
+    carried = sum(_billed_for(item, told) for item in items_at(whole.start * SECOND))
+    rest = msgspec.structs.replace(whole, amount=max(0, whole.amount - carried))
     return (*items, _item_of(rest)), {**told, WHOLE: rest}
 
 
-def _amount(item: Item, told: dict[str, Line]) -> Fraction | None:
+def _billed_for(item: Item, told: dict[str, Line]) -> int:
+    """What an invoice bills beforehand for an item that the object carries."""
     if item.price.metered:
-        return None
+        return 0
     own = period_amount(item.price, item.quantity)
-    return own if own is not None or item.id not in told else Fraction(told[item.id].amount)
+    if own is not None:
+        return half_up(own)
+    return told[item.id].amount if item.id in told else 0
 
 
 def _taxes(items: Iterable[Item], told: dict[str, Line]) -> Iterator[tuple[str, Fraction]]:
@@ -126,15 +140,23 @@ def with_discounts(item: Item, discounts: tuple[Discount, ...]) -> Item:
     return item if discounts == item.discounts else msgspec.structs.replace(item, discounts=discounts)
 
 
-def shares_taken(bills: Iterable[Billed], unread: set[str]) -> dict[str, Fraction]:
-    """Of each unreadable discount the share that it took off the lines of its latest invoice."""
-    latest: dict[str, tuple[int, int, int]] = {}
+def infer_discounts(bills: Iterable[Billed], unread: set[str]) -> dict[str, Discount]:
+    """What the discounts that cannot be read must be, by what each took off the lines of its latest invoice.
+
+    A whole percentage where that gives every line's amount to the unit, else that amount an invoice.
+    """
+    latest: dict[str, tuple[int, list[tuple[int, int]]]] = {}
     for line in (line for billed in bills for line in billed.lines):
-        for discount, amount in line.discounts:
-            if discount in unread:
-                start, taken, whole = latest.get(discount, (line.start, 0, 0))
-                if line.start > start:
-                    taken, whole = 0, 0
-                if line.start >= start:
-                    latest[discount] = (line.start, taken + amount, whole + line.amount)
-    return {discount: Fraction(taken, whole) for discount, (_, taken, whole) in latest.items() if whole}
+        for discount, taken in line.discounts:
+            start, parts = latest.get(discount, (line.start, []))
+            if discount in unread and line.start >= start:
+                latest[discount] = line.start, [*(parts if line.start == start else []), (taken, line.amount)]
+    return {discount: _inferred(discount, parts) for discount, (_, parts) in latest.items()}
+
+
+def _inferred(discount: str, parts: Sequence[tuple[int, int]]) -> Discount:
+    taken, whole = (sum(column) for column in zip(*parts, strict=True))
+    percent = half_up(Fraction(100 * taken, whole))
+    if all(half_up(Fraction(amount * percent, 100)) == part for part, amount in parts):
+        return Discount(discount, percent=percent)
+    return Discount(discount, amount=taken)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
-from services.mrr.evidence import BilledEvidence, needs_invoices, shares_taken
+from services.mrr.evidence import BilledEvidence, infer_discounts, needs_invoices
 from services.mrr.policy import Policy
 from services.mrr.rounding import half_up, shares
 from services.mrr.terms import Discount
@@ -126,12 +126,12 @@ def ledger(facts: Facts, policy: Policy, now: int) -> Ledger:
 def _tracks(facts: Facts, policy: Policy) -> Iterable[Track]:
     bills = dict(facts.bills)
     known, unread = _discounts(facts)
-    taken = shares_taken(bills.values(), unread) if unread else {}
+    inferred = infer_discounts(bills.values(), unread) if unread else {}
     inherited = spells(facts.customer)
     for subscription, timeline in facts.subscriptions:
         billed = bills.get(subscription, Billed())
         needed = any(needs_invoices(run.terms) for run in timeline)
-        evidence = BilledEvidence(billed, needed, taken)
+        evidence = BilledEvidence(billed, needed, inferred)
         yield Track(subscription, policy, segments(timeline, policy), inherited, billed, known, evidence)
 
 

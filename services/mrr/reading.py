@@ -180,8 +180,8 @@ def _discount(discount: StripeObject, *, currency: str | None) -> Discount:
     name = id_of(discount) or ""
     coupon = coupon_of(discount)
     start, end = _seconds(discount.get("start")), _seconds(discount.get("end"))
-    if coupon is None:
-        return Discount(id=name, start=start, end=end)
+    if coupon is None:  # its duration shows all the same: only a repeating one has an end
+        return Discount(id=name, duration="" if end is None else "repeating", start=start, end=end)
     percent = coupon.get("percent_off")
     duration = coupon.get("duration")
     amount = None if percent is not None else _amount_off(coupon, currency)
@@ -224,15 +224,20 @@ def _inclusive_rates(rates: object) -> Number:
 
 
 def _full_period_lines(obj: StripeObject) -> tuple[Line, ...]:
-    """The lines that bill whole periods, by item and period; what is billed as nothing (a trial) tells no price."""
+    """The lines that bill whole periods to come, by item and period.
+
+    Left out are parts of a period, what was used in a period that ended (metered: it ends where the others begin),
+    and what is billed as nothing (a trial tells no price).
+    """
     groups: dict[tuple[str, int, int], list[StripeObject]] = {}
     for line in invoice_lines.lines_of(obj):
         item = invoice_lines.subscription_item_id(line)
         start, end = _seconds(path(line, "period", "start")), _seconds(path(line, "period", "end"))
         if item and start is not None and end is not None and start < end and not invoice_lines.is_proration(line):
             groups.setdefault((item, start, end), []).append(line)
-    lines = [_line(key, group) for key, group in sorted(groups.items())]
-    if invoice_lines.has_cut_lines(obj) and groups:
+    latest = max((start for _, start, _ in groups), default=0)
+    lines = [_line(key, group) for key, group in sorted(groups.items()) if key[2] > latest]
+    if invoice_lines.has_cut_lines(obj) and lines:
         last = next(reversed(groups))[0]
         whole = _whole_of_cut(obj, lines)
         lines = [line for line in lines if line.item != last]  # more of this item may be among what was cut off

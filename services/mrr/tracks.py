@@ -178,8 +178,7 @@ class Track:
             return NO_VALUE
         own = self._holding(segment.terms.discounts + segment.coming, instant)
         discounts = own or self._inherited(instant)
-        items = self._items(segment, instant)
-        evidence = self.evidence.at(items, segment.terms, instant, history=segment.history)
+        evidence = self.evidence.at(self._items_at, segment.terms, instant, history=segment.history)
         key = (evidence.items, discounts, tuple(evidence.lines.items()))
         worth = None if explain else self._worths.get(key)
         if worth is None:
@@ -188,7 +187,8 @@ class Track:
             self._worths[key] = worth
         return worth
 
-    def _items(self, segment: Segment, instant: int) -> tuple[Item, ...]:
+    def _items_at(self, instant: int) -> tuple[Item, ...]:
+        segment = _segment_at(self.segments, instant)
         items = segment.terms.items
         if segment.history and len(items) > 1:
             oldest = min(item.created for item in items)

@@ -52,13 +52,13 @@ class Evidence:
     """The items to be valued, and what invoices tell where their terms cannot be read.
 
     `lines`: the whole-period line that stands for an item's price and quantity, by its id; `taxes`: the share of an
-    item's amount that is tax, by its id; `taken`: the share that an unreadable discount takes off, by its id.
+    item's amount that is tax, by its id; `inferred`: what an unreadable discount must be, by its id.
     """
 
     items: tuple[Item, ...]
     lines: Mapping[str, Line] = field(default_factory=dict)
     taxes: Mapping[str, Fraction] = field(default_factory=dict)
-    taken: Mapping[str, Fraction] = field(default_factory=dict)
+    inferred: Mapping[str, Discount] = field(default_factory=dict)
 
 
 def value(
@@ -166,14 +166,21 @@ def _discount(
     *,
     explain: bool,
 ) -> None:
-    """Take the discounts off the items' worths: percentages and shares that invoices tell first, then amounts."""
-    counted = [discount for discount in discounts if policy.discounts.counts(discount.duration)]
-    for discount in counted:
-        if discount.amount is None:
-            _take_share(_restricted(over, discount), discount, evidence, explain=explain)
-    for discount in counted:
-        if discount.amount is not None and discount.currency == currency:
-            _take_amount(_restricted(over, discount), discount, policy, explain=explain)
+    """Take the discounts off the items' worths: percentages first, then amounts."""
+    amounts = []
+    for discount in discounts:
+        if not policy.discounts.counts(discount.duration):
+            continue
+        reached = _restricted(over, discount)
+        known = discount if discount.readable else evidence.inferred.get(discount.id)
+        if not discount.readable:
+            _mark(reached, discount, known)
+        if known is not None and known.percent is not None:
+            _take_share(reached, known, explain=explain)
+        elif known is not None and known.currency in {"", currency}:
+            amounts.append(known)
+    for known in amounts:
+        _take_amount(_restricted(over, known), known, policy, explain=explain)
 
 
 def _restricted(over: Sequence[tuple[Item, ItemValue]], discount: Discount) -> list[tuple[Item, ItemValue]]:
@@ -184,21 +191,21 @@ def _restricted(over: Sequence[tuple[Item, ItemValue]], discount: Discount) -> l
     ]
 
 
-def _take_share(
-    over: Sequence[tuple[Item, ItemValue]], discount: Discount, evidence: Evidence, *, explain: bool
-) -> None:
-    share = fraction(discount.percent) / 100 if discount.percent is not None else evidence.taken.get(discount.id)
+def _mark(over: Sequence[tuple[Item, ItemValue]], discount: Discount, inferred: Discount | None) -> None:
     for _, worth in over:
-        if share is None:
+        if inferred is None:
             worth.basis = "unknown"
             worth.steps.append(f"the discount {discount.id} cannot be read, and no invoice tells it yet: not taken off")
-            continue
-        worth.exact *= 1 - share
-        if discount.percent is None and worth.basis == "subscription":
+        elif worth.basis == "subscription":
             worth.basis = "invoice"
+
+
+def _take_share(over: Sequence[tuple[Item, ItemValue]], discount: Discount, *, explain: bool) -> None:
+    percent = fraction(discount.percent or 0)
+    for _, worth in over:
+        worth.exact *= 1 - percent / 100
         if explain:
-            told = "" if discount.percent is not None else ", as its latest invoice shows"
-            worth.steps.append(f"− {_text(share * 100)} % (discount {discount.id}{told})")
+            worth.steps.append(f"− {_text(percent)} % (discount {discount.id})")
 
 
 def _take_amount(over: Sequence[tuple[Item, ItemValue]], discount: Discount, policy: Policy, *, explain: bool) -> None:
@@ -229,10 +236,18 @@ def span_of(start: int, end: int) -> tuple[str, int]:
     else whole weeks, else days."""
     begins, ends = (datetime.fromtimestamp(at, UTC) for at in (start, end))
     months = (ends.year - begins.year) * 12 + ends.month - begins.month
-    if months and (ends.day == begins.day or (ends.day < begins.day and _is_last_of_month(ends.date()))):
+    if months and _are_the_same_day(begins.date(), ends.date()):
         return ("year", months // 12) if months % 12 == 0 else ("month", months)
     days = max(1, round((end - start) / 86_400))
     return ("week", days // 7) if days % 7 == 0 else ("day", days)
+
+
+def _are_the_same_day(begins: date, ends: date) -> bool:
+    """Whether both are the same day of their months: one anchored at the 31st ends shorter months on their last."""
+    if ends.day == begins.day:
+        return True
+    shorter = ends if ends.day < begins.day else begins
+    return _is_last_of_month(shorter)
 
 
 def _is_last_of_month(day: date) -> bool:
