@@ -31,7 +31,7 @@ PERMISSIONS: tuple[Permission, ...] = (
     Permission(
         "customers",
         "Customers",
-        "who they are, and how many",
+        "Who they are, and how many",
         "Customers stay nameless: no names, e-mail addresses or total.",
     ),
     Permission(
@@ -43,22 +43,22 @@ PERMISSIONS: tuple[Permission, ...] = (
     Permission(
         "invoices",
         "Invoices",
-        "what is due, what failed",
+        "What is due, and what failed",
         "Failed payments cannot be told from paid ones, and discounts in MRR are estimated.",
     ),
     Permission(
         "charges",
         "Charges",
-        "why a payment failed",
+        "Why a payment failed",
         "A failed attempt is seen late, and without the bank’s reason.",
     ),
     Permission(
         "payment_intents",
         "Payment Intents",
-        "payments waiting for the customer",
+        "Payments that wait for the customer",
         "A payment that waits for the customer’s bank to confirm it goes unnoticed.",
     ),
-    Permission("disputes", "Disputes", "chargebacks", "You get no warning when a customer disputes a charge.", True),
+    Permission("disputes", "Disputes", "Chargebacks", "You get no warning when a customer disputes a charge.", True),
 )
 
 
@@ -104,8 +104,13 @@ class Card:
 
     @property
     def missing(self) -> list[Permission]:
-        """What the key may not read, the needed ones first."""
-        return [grant.permission for grant in self.grants if grant.state == "missing"]
+        """What the key may not read and should."""
+        return [permission for permission in _missing(self.grants) if not permission.optional]
+
+    @property
+    def offered(self) -> list[Permission]:
+        """What the key may not read and need not."""
+        return [permission for permission in _missing(self.grants) if permission.optional]
 
     @property
     def wants_key(self) -> bool:
@@ -148,6 +153,8 @@ def card_of(watched: Watched, *, machine_now: datetime, now: datetime) -> Card:
     remedy = _START_A_POLLER if phase == "no_poller" else ""
     if status is not None:
         note, remedy = status.reason or note, status.remedy or remedy
+        if phase == "validating" and status.reason:
+            tone, headline = "bad", "The key could not be checked yet"
         if phase == "live" and status.next_poll_at and now - status.next_poll_at > OVERDUE_AFTER:
             tone, headline = "bad", "Polling has stopped"
             note, remedy = "A poll is overdue, so the figures may be old.", _START_A_POLLER
@@ -169,6 +176,10 @@ def card_of(watched: Watched, *, machine_now: datetime, now: datetime) -> Card:
     )
 
 
+def _missing(grants: tuple[Grant, ...]) -> list[Permission]:
+    return [grant.permission for grant in grants if grant.state == "missing"]
+
+
 def _phase(watched: Watched, machine_now: datetime) -> Phase:
     if watched.status is None:
         waited = machine_now - watched.connection.submitted_at
@@ -181,7 +192,12 @@ def _phase(watched: Watched, machine_now: datetime) -> Phase:
 
 
 def _warnings(watched: Watched) -> tuple[str, ...]:
-    said = tuple(watched.status.warnings) if watched.status else ()
+    told = [f"“{permission.label}: Read”" for permission in _missing(_grants(watched.status))]
+    said = tuple(
+        warning
+        for warning in (watched.status.warnings if watched.status else ())
+        if not any(name in warning for name in told)  # the list of missing permissions says these
+    )
     if watched.connection.key_kind == "secret" and not any("secret key" in warning for warning in said):
         return (
             "This is a secret key, which can do anything in your account. A restricted key is safer.",

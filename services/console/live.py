@@ -111,10 +111,11 @@ class LiveUpdates:
             for _ in connection.notifies(timeout=LOOK_EVERY_S, stop_after=1):
                 pass
             began = monotonic()
-            self._look_around()
+            self.look_around()
             self._stopping.wait(max(REST_S, WORK_SHARE * (monotonic() - began)))
 
-    def _look_around(self) -> None:
+    def look_around(self) -> None:
+        """Look at every workspace that is open, and tell the pages of those that changed."""
         with self._lock:
             open_now = list(self._pages)
         for workspace_id in open_now:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
-from schemas.money import exponent, format_amount
+from schemas.money import format_amount
 from services.console.model import Watched
 
 Mode = Literal["live", "test", "none"]
@@ -121,7 +121,8 @@ def _tracked(scope: Scope, figures: Figures) -> int | None:
     return max(known) if known else None
 
 
-def format_each(amounts: Mapping[str, int]) -> list[tuple[str, str]]:
-    """(currency, formatted) of several currencies, the largest figure first; never summed."""
-    ordered = sorted(amounts.items(), key=lambda pair: (-abs(pair[1]) / 10 ** exponent(pair[0]), pair[0]))
+def format_each(amounts: Mapping[str, int], payers: Mapping[str, int] | None = None) -> list[tuple[str, str]]:
+    """(currency, formatted) of several currencies, never summed: the one that most customers pay in first."""
+    counted = payers or {}
+    ordered = sorted(amounts.items(), key=lambda pair: (-counted.get(pair[0], 0), pair[0]))
     return [(currency, format_amount(minor, currency)) for currency, minor in ordered]

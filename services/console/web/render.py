@@ -55,12 +55,22 @@ def ago(then: datetime, now: datetime) -> str:
     """How long ago, or in how long, in the largest unit that says it: `3 days ago`, `in 2 hours`."""
     seconds = (now - then).total_seconds()
     size = abs(seconds)
-    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if size >= length:
+    for unit, length, least in _UNITS:
+        if size >= least:
             number = int(size // length)
             span = f"{number} {unit}{'s' if number != 1 else ''}"
             return f"{span} ago" if seconds > 0 else f"in {span}"
     return "just now" if seconds >= 0 else "in a moment"
+
+
+_UNITS = (
+    ("year", 31_557_600, 31_557_600),
+    ("month", 2_629_800, 2 * 2_629_800),
+    ("day", 86_400, 86_400),
+    ("hour", 3_600, 3_600),
+    ("minute", 60, 60),
+)
+"""(unit, its seconds, from how many seconds on it is used)."""
 
 
 def day(then: datetime) -> str:

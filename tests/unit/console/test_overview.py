@@ -1,0 +1,70 @@
+"""Which connections count, and what the dashboard says of them."""
+
+from datetime import UTC, datetime
+
+from services.console.model import Connection, Status, Watched
+from services.console.overview import Figures, SignalCount, format_each, overview_of, scope_of
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def watched(name: str, state: str | None, *, live: bool, counted: int | None = None) -> Watched:
+    connection = Connection(name, "restricted", "rk_…", live, "submitted", None, NOON)
+    status = None if state is None else Status(name, state, livemode=live, customers_counted=counted)
+    return Watched(connection, status)
+
+
+def test_test_accounts_count_only_while_there_is_no_live_one() -> None:
+    test, live = watched("test", "live", live=False), watched("live", "live", live=True)
+    assert (scope_of([test]).mode, scope_of([test]).connection_ids) == ("test", ["test"])
+    assert (scope_of([test, live]).mode, scope_of([test, live]).connection_ids) == ("live", ["live"])
+
+
+def test_a_live_key_that_stripe_has_not_accepted_does_not_hide_the_test_figures() -> None:
+    test = watched("test", "live", live=False)
+    for state in (None, "validating", "refused"):
+        assert scope_of([test, watched("live", state, live=True)]).mode == "test"
+
+
+def test_without_an_accepted_connection_there_is_nothing_to_show() -> None:
+    assert scope_of([]).mode == "none"
+    assert scope_of([watched("a", "refused", live=True)]).connection_ids == []
+
+
+def test_stripes_word_on_the_mode_outweighs_the_keys_prefix() -> None:
+    claimed_live = Connection("a", "restricted", "rk_…", True, "submitted", None, NOON)
+    assert scope_of([Watched(claimed_live, Status("a", "live", livemode=False))]).mode == "test"
+
+
+def test_the_count_taken_at_connect_stands_while_customers_are_still_read() -> None:
+    reading = scope_of([watched("a", "first_minute", live=True, counted=2037)])
+    assert overview_of(reading, Figures(customers=12)).tracked_users == 2037
+    assert overview_of(reading, Figures(customers=None)).tracked_users == 2037
+    assert overview_of(reading, Figures(customers=2040)).tracked_users == 2040
+
+
+def test_once_all_is_read_the_customers_that_are_there_count() -> None:
+    done = scope_of([watched("a", "live", live=True, counted=2037)])
+    assert overview_of(done, Figures(customers=2036)).tracked_users == 2036
+
+
+def test_a_count_is_only_told_when_every_account_was_counted() -> None:
+    scope = scope_of([watched("a", "first_minute", live=True, counted=5), watched("b", "first_minute", live=True)])
+    assert overview_of(scope, Figures(customers=2)).tracked_users == 2
+
+
+def test_a_view_that_is_not_there_is_unknown_and_not_zero() -> None:
+    overview = overview_of(scope_of([watched("a", "live", live=True)]), Figures())
+    assert (overview.tracked_users, overview.mrr, overview.open_signals) == (None, None, None)
+
+
+def test_both_billing_signals_are_always_shown_and_others_only_where_there_are_any() -> None:
+    figures = Figures(signals={"downgrade": SignalCount(1, 2), "payment_failed": SignalCount(3, 9)})
+    overview = overview_of(scope_of([watched("a", "live", live=True)]), figures)
+    assert [code for code, _, _ in overview.signal_rows] == ["payment_failed", "subscription_lapsed", "downgrade"]
+    assert overview.open_signals == 4
+
+
+def test_currencies_are_listed_side_by_side_the_most_used_first() -> None:
+    lines = format_each({"jpy": 2_360_400, "usd": 31_822_100, "kwd": 12_345}, {"usd": 900, "jpy": 4, "kwd": 7})
+    assert lines == [("usd", "$318,221.00"), ("kwd", "12.345 KWD"), ("jpy", "¥2,360,400")]
