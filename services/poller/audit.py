@@ -5,9 +5,8 @@ the offsets they have there.
 """
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 
 from psycopg.types.json import Jsonb
@@ -17,7 +16,7 @@ from schemas.catalogue import STRIPE_API_CALL
 from schemas.envelope import Envelope
 from schemas.events.stripe import ApiCall
 from schemas.ids import call_id
-from services.poller.budget import LIST_PURPOSES
+from services.poller.budget import Reads
 from services.poller.calls import CallMade
 from services.poller.outside import Outside
 from services.poller.statements import statement
@@ -86,7 +85,7 @@ class Audit:
         ]
         with conn.cursor() as cursor:
             cursor.executemany(statement("write_calls"), rows)
-            cursor.executemany(statement("count_reads"), _reads(batch))
+            cursor.executemany(statement("count_reads"), _account_days(batch))
 
 
 def _event(audited: Audited) -> ApiCall:
@@ -131,12 +130,10 @@ def _row(audited: Audited, event: ApiCall) -> dict[str, object]:
     }
 
 
-def _reads(batch: Sequence[Audited]) -> list[dict[str, object]]:
-    counts: defaultdict[tuple[str, date], list[int]] = defaultdict(lambda: [0, 0])
+def _account_days(batch: Sequence[Audited]) -> list[dict[str, object]]:
+    days: dict[tuple[str, date], Reads] = {}
     for audited in batch:
-        is_list = audited.call.purpose in LIST_PURPOSES
-        counts[audited.account, audited.call.at.date()][0 if is_list else 1] += 1
-    return [
-        {"account": account, "day": day, "lists": lists, "others": others}
-        for (account, day), (lists, others) in sorted(counts.items())
-    ]
+        place = audited.account, audited.call.at.date()
+        days[place] = days.get(place, Reads()).plus(audited.call.purpose)
+    ordered = sorted(days.items(), key=lambda item: item[0])
+    return [{"account": account, "day": day, **asdict(reads)} for (account, day), reads in ordered]

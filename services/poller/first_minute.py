@@ -6,7 +6,7 @@ which payments failed, who lapsed), then everything that carries MRR, then the r
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from services.poller.capabilities import WANTED, Capabilities
 from services.poller.kinds import Kind
@@ -16,9 +16,16 @@ DAY = 86_400
 RECENT_DAYS = 30
 HISTORY_DAYS = 90
 
-Stage = Literal["counting", "failed_payments", "lapsed", "mrr", "history"]
-STAGES: tuple[Stage, ...] = ("counting", "failed_payments", "lapsed", "mrr", "history")
-PERCENT_AT_END: dict[Stage, int] = {"counting": 5, "failed_payments": 15, "lapsed": 25, "mrr": 50, "history": 100}
+Stage = Literal["counting", "failed_payments", "lapsed", "mrr", "history", "disputes"]
+STAGES: tuple[Stage, ...] = get_args(Stage)
+PERCENT_AT_END: dict[Stage, int] = {
+    "counting": 5,
+    "failed_payments": 15,
+    "lapsed": 25,
+    "mrr": 50,
+    "history": 98,
+    "disputes": 100,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +89,16 @@ def _history(found: Capabilities, as_of: int, days: int) -> tuple[Task, ...]:
     every = [Task("history", "customers", found.query("customer"), "customers", divisible=True)]
     ended = _light(found, filters={"status": "ended"})
     every.append(Task("history", "ended", ended, "subscriptions", divisible=True))
-    kinds: tuple[Kind, ...] = ("invoice", "charge", "payment_intent", "dispute")
-    for kind in kinds:
+    stages: dict[Kind, Stage] = {
+        "invoice": "history",
+        "charge": "history",
+        "payment_intent": "history",
+        "dispute": "disputes",  # a dispute belongs to its charge's customer, so the charges come first
+    }
+    for kind, stage in stages.items():
         alone = found.expansions(kind, WANTED[kind] - {"payment_intent"})
         query = Query(kind, expand=alone).between(since, None)
-        every.append(Task("history", f"{kind}s", query, f"{kind}s", divisible=True))
+        every.append(Task(stage, f"{kind}s", query, f"{kind}s", divisible=True))
     return tuple(every)
 
 

@@ -4,6 +4,8 @@ Bank debits settle days after their charge was created; an invoice is tried agai
 ends at a known one. Instants are Unix seconds of Stripe's clock.
 """
 
+from collections.abc import Iterable
+
 from services.poller.changes import Changed
 from services.poller.kinds import Kind
 from services.poller.pages import Facts
@@ -33,14 +35,32 @@ def _scheduled(kind: Kind, facts: Facts, seen_at: int) -> int | None:
     return None
 
 
-def settled_intents(changed: tuple[Changed, ...]) -> tuple[str, ...]:
-    """Payment intents of charges that newly succeeded or failed: their invoices are worth a look."""
-    return tuple(
-        intent
+FINISHED_INVOICES = frozenset({"paid", "void", "uncollectible"})
+
+
+def settled_intents(changed: Iterable[Changed]) -> dict[str, Changed]:
+    """Payment intents of charges that newly succeeded or failed, and the charge: their invoices are worth a look."""
+    return {
+        intent: row
         for row in changed
         if row.known.kind == "charge" and row.facts.status in {"succeeded", "failed"}
         for intent in row.facts.payment_intents
-    )
+    }
+
+
+def subscriptions_to_look_at(changed: Iterable[Changed]) -> list[str]:
+    """Subscriptions whose invoice newly failed, or left the open set: their status follows it."""
+    return [
+        row.facts.subscription
+        for row in changed
+        if row.known.kind == "invoice"
+        and row.facts.subscription is not None
+        and (_failing(row) or (row.was == "open" and row.facts.status in FINISHED_INVOICES))
+    ]
+
+
+def _failing(row: Changed) -> bool:
+    return row.facts.status == "open" and row.facts.attempted
 
 
 def new_transactions(changed: tuple[Changed, ...]) -> tuple[int, ...]:

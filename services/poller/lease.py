@@ -17,6 +17,7 @@ from runtime.errors import VaultError
 from runtime.vault import Keyring
 from services.poller.capabilities import Capabilities
 from services.poller.errors import KeyUnreadable, LeaseLost
+from services.poller.plan import Sizes
 from services.poller.statements import statement
 from services.poller.store import Owner
 
@@ -35,6 +36,7 @@ class Lease:
     capabilities: Capabilities | None
     connected_at: int | None
     synced: bool
+    sizes: Sizes | None
     tick: int
     failures: int
 
@@ -62,7 +64,7 @@ def take_leases(conn: Connection, *, owner: str, now: datetime, limit: int) -> l
 
 
 def _lease(row: Sequence[object]) -> Lease:
-    connection_id, workspace_id, phase, account_id, livemode, capabilities, connected_at, synced, *rest = row
+    connection_id, workspace_id, phase, account_id, livemode, capabilities, connected_at, synced, sizes, *rest = row
     tick, failures, epoch = rest
     return msgspec.convert(
         {
@@ -73,6 +75,7 @@ def _lease(row: Sequence[object]) -> Lease:
             "capabilities": capabilities,
             "connected_at": connected_at,
             "synced": synced,
+            "sizes": sizes,
             "tick": tick,
             "failures": failures,
         },

@@ -8,7 +8,7 @@ the next group and share its acknowledgement and its commit.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -18,10 +18,10 @@ from runtime.database import Connection
 from runtime.metrics import PUBLISHED
 from schemas.catalogue import RAW_TOPICS
 from schemas.envelope import Envelope, RawAttributes
-from schemas.subjects import kept_key
+from schemas.subjects import kept_key, split_subject
 from services.poller.changes import Outcome, RawRecord, Seen, fold
 from services.poller.outside import Outside
-from services.poller.store import Owner, fence, known_objects, write_outcome
+from services.poller.store import Owner, fence, known_objects, subjects_of, write_outcome
 
 Effect = Callable[[Connection], None]
 """What is to be written in the same transaction as the objects: a cursor, a shard, a status."""
@@ -94,7 +94,7 @@ class Publisher:
 
     def _settle(self, group: Sequence[_Batch], conn: Connection) -> Outcome:
         identity = self._identity
-        seen = [one for batch in group for one in batch.seen]
+        seen = _with_customers(conn, identity.owner.connection_id, [one for batch in group for one in batch.seen])
         known = known_objects(conn, identity.owner.connection_id, {one.object.id for one in seen})
         conn.commit()  # no transaction stays open while Kafka is waited for
         outcome = fold(known, seen, connection_id=identity.owner.connection_id, connected_at=identity.connected_at)
@@ -128,6 +128,21 @@ class Publisher:
         )
         for record in records:
             PUBLISHED.labels(RAW_TOPICS[record.kind].name).inc()
+
+
+def _with_customers(conn: Connection, connection_id: str, seen: list[Seen]) -> list[Seen]:
+    """Disputes named for the customer of their charge, which was read before them."""
+    charges = [one.object.facts.charge for one in seen if one.object.kind == "dispute" and one.object.facts.charge]
+    if not charges:
+        return seen
+    subjects = subjects_of(conn, connection_id, charges)
+    return [_of_charge(one, subjects.get(one.object.facts.charge or "")) for one in seen]
+
+
+def _of_charge(one: Seen, subject: str | None) -> Seen:
+    if one.object.kind != "dispute" or subject is None:
+        return one
+    return replace(one, object=replace(one.object, customer=split_subject(subject)[1]))
 
 
 def envelope_of(record: RawRecord, identity: Identity) -> Envelope:

@@ -1,7 +1,8 @@
 """One connection under one lease: its key unsealed, its reader, its publisher, its meter."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import httpx
 
@@ -11,14 +12,15 @@ from services.poller.audit import Audit, Audited
 from services.poller.budget import Meter, allowed_reads
 from services.poller.calls import Caller, CallMade, Versions
 from services.poller.capabilities import Capabilities
+from services.poller.changes import Outcome, Seen
 from services.poller.lease import Lease
 from services.poller.limits import Limits
 from services.poller.outside import Outside
-from services.poller.publish import Publisher
+from services.poller.publish import Effect, Publisher
 from services.poller.reader import Reader
 from services.poller.settings import Settings
 from services.poller.status import update_status
-from services.poller.store import reads_by_day, transactions_of_window
+from services.poller.store import fold_reads, reads_by_day, subjects_of, transactions_of_window
 from services.poller.transport import StripeAddress, open_client
 
 NOTHING_KNOWN = Capabilities(permissions={})
@@ -68,6 +70,16 @@ class Session:
     def meter(self) -> Meter:
         return self.reader.caller.meter
 
+    async def commit(self, seen: Sequence[Seen], *effects: Effect) -> Outcome:
+        """Publish and commit what was seen; a dispute's charge is read before it where it is not known yet."""
+        charges = [one.object.facts.charge for one in seen if one.object.kind == "dispute" and one.object.facts.charge]
+        if charges and self.reader.capabilities.can_read("charge"):
+            known = await self.shell.outside.run(lambda conn: subjects_of(conn, self.connection_id, charges))
+            for charge in dict.fromkeys(charges):
+                if charge not in known:
+                    await self.publisher.commit(await self.reader.single("charge", charge, purpose="focused"))
+        return await self.publisher.commit(seen, *effects)
+
     async def say(self, **columns: object) -> None:
         """Change what the connection's card shows."""
         await say(self.shell, self.connection_id, **columns)
@@ -79,9 +91,14 @@ async def say(shell: Shell, connection_id: str, **columns: object) -> None:
     await shell.outside.run(lambda conn: update_status(conn, connection_id, now=now, **columns))
 
 
+def meter_name(lease: Lease) -> str:
+    """What the meter counts by: the account and its mode; the connection until the account is known."""
+    return f"{lease.account_id or lease.connection_id}:{'live' if lease.livemode else 'test'}"
+
+
 async def open_reader(shell: Shell, lease: Lease, key: str, address: StripeAddress) -> Reader:
     """A reader for the connection, with the meter of its account as it stands."""
-    account = f"{lease.account_id or lease.connection_id}:{'live' if lease.livemode else 'test'}"
+    account = meter_name(lease)
 
     def audit(call: CallMade) -> None:
         shell.audit.add(Audited(lease.connection_id, lease.owner.workspace_id, account, call))
@@ -100,5 +117,7 @@ async def open_reader(shell: Shell, lease: Lease, key: str, address: StripeAddre
 
 def _load_meter(conn: Connection, shell: Shell, lease: Lease, account: str) -> Meter:
     today = shell.clock.now().date()
+    if lease.account_id is not None:
+        fold_reads(conn, before=meter_name(replace(lease, account_id=None)), account=account)
     allowed = allowed_reads(transactions_of_window(conn, lease.connection_id, today))
     return Meter(allowed=allowed, days=dict(reads_by_day(conn, account, today)), today=today)

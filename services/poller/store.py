@@ -2,17 +2,20 @@
 transaction and takes batches."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import cast
 
+from psycopg.types.json import Jsonb
+
 from runtime.database import Connection
-from services.poller.budget import WINDOW_DAYS
+from services.poller.budget import WINDOW_DAYS, Reads
 from services.poller.changes import Changed, Known, Outcome
 from services.poller.errors import LeaseLost
 from services.poller.follow import due_at, new_transactions
 from services.poller.kinds import Kind
+from services.poller.plan import Cursor, Sizes
 from services.poller.statements import statement
 
 
@@ -104,15 +107,6 @@ def transactions_of_window(conn: Connection, connection_id: str, today: date) ->
     return int(row[0]) if row else 0
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """How far a call has got. `at` in Unix seconds of Stripe's clock; `pass_version` where the pass began."""
-
-    at: int | None = None
-    after_id: str | None = None
-    pass_version: int | None = None
-
-
 def cursors(conn: Connection, connection_id: str) -> dict[str, Cursor]:
     rows = conn.execute(statement("cursors"), {"connection_id": connection_id})
     return {row[0]: Cursor(*row[1:]) for row in rows}
@@ -129,10 +123,11 @@ def due_objects(conn: Connection, connection_id: str, *, now: int, limit: int) -
     return [(cast(Kind, kind), object_id) for object_id, kind in rows]
 
 
-def make_due(conn: Connection, connection_id: str, ids: Sequence[str], *, now: int) -> None:
-    """These are to be read alone at the next occasion."""
+def make_due(conn: Connection, connection_id: str, ids: Sequence[str], *, now: int, since: int) -> None:
+    """These are to be read alone now, unless a read since version `since` showed them."""
     if ids:
-        conn.execute(statement("make_due"), {"connection_id": connection_id, "ids": list(ids), "now": now})
+        columns = {"connection_id": connection_id, "ids": list(ids), "now": now, "since": since}
+        conn.execute(statement("make_due"), columns)
 
 
 def put_off(conn: Connection, connection_id: str, ids: Sequence[str], *, now: int, until: int) -> None:
@@ -161,19 +156,22 @@ def subjects_of(conn: Connection, connection_id: str, ids: Sequence[str]) -> dic
     return dict(cast(Iterable[tuple[str, str]], rows))
 
 
-def count_customers(conn: Connection, connection_id: str) -> int:
-    row = conn.execute(statement("count_kind"), {"connection_id": connection_id, "kind": "customer"}).fetchone()
-    return int(row[0]) if row else 0
+def measure(conn: Connection, connection_id: str) -> Sizes:
+    """Count the account, and keep the count beside the connection."""
+    row = conn.execute(statement("measure"), {"connection_id": connection_id}).fetchone()
+    sizes = Sizes(*row) if row else Sizes()
+    columns = {"connection_id": connection_id, "sizes": Jsonb(asdict(sizes))}
+    conn.execute(statement("sized"), columns)
+    return sizes
 
 
-def count_subscriptions(conn: Connection, connection_id: str) -> tuple[int, int]:
-    """(all, not ended)."""
-    row = conn.execute(statement("count_subscriptions"), {"connection_id": connection_id}).fetchone()
-    return (int(row[0]), int(row[1])) if row else (0, 0)
-
-
-def reads_by_day(conn: Connection, account: str, today: date) -> Mapping[date, tuple[int, int]]:
-    """The meter's window: day to (list reads, other reads)."""
+def reads_by_day(conn: Connection, account: str, today: date) -> dict[date, Reads]:
+    """The meter's window, by day."""
     since = today - timedelta(days=WINDOW_DAYS)
     rows = conn.execute(statement("reads"), {"account": account, "since": since})
-    return {day: (int(lists), int(others)) for day, lists, others in rows}
+    return {day: Reads(*(int(count) for count in counts)) for day, *counts in rows}
+
+
+def fold_reads(conn: Connection, *, before: str, account: str) -> None:
+    """Count under the account what was counted before it was known."""
+    conn.execute(statement("fold_reads"), {"before": before, "account": account})

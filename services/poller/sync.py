@@ -17,19 +17,18 @@ from runtime.logs import get_logger
 from services.poller.changes import Outcome
 from services.poller.connect import count_customers
 from services.poller.first_minute import STAGES, Progress, Stage, Task, percent_of, tasks
+from services.poller.plan import HOT, Cursor
 from services.poller.publish import Effect
 from services.poller.ranges import Span, cut
 from services.poller.reader import PageRead
 from services.poller.session import Session
 from services.poller.shards import Shard, add_shards, forget_shards, move_shard, plan_shards
 from services.poller.status import update_status
-from services.poller.store import Cursor, move_cursor
-from services.poller.store import count_customers as customers_known
+from services.poller.store import measure, move_cursor
 
 READERS_PER_LIST = 6
 SAY_EVERY = 0.4
 PURPOSE = "first_minute"
-HOT_CURSORS = ("A", "B", "D", "E", "F")
 log = get_logger(__name__)
 
 
@@ -97,7 +96,7 @@ class FirstSync:
         except (stripe.PermissionError, stripe.InvalidRequestError) as error:
             log.warning("a list cannot be read", task=task.name, error=type(error).__name__)
             shard.done = True
-            await self._session.publisher.commit((), self._moving(shard, None))
+            await self._session.commit((), self._moving(shard, None))
         finally:
             self._readers[task.query.path] -= 1
 
@@ -110,7 +109,7 @@ class FirstSync:
             other = self._advance(task, shard, read)
             if committing is not None:
                 await committing
-            committing = asyncio.create_task(self._session.publisher.commit(read.seen, self._moving(shard, other)))
+            committing = asyncio.create_task(self._session.commit(read.seen, self._moving(shard, other)))
             if other is not None:
                 self._begin(group, other)
         if committing is not None:
@@ -198,16 +197,16 @@ class FirstSync:
         self._percent = 100
 
         def write(conn: Connection) -> None:
-            counted = customers_known(conn, session.connection_id)
-            for name in HOT_CURSORS:
+            sizes = measure(conn, session.connection_id)
+            for name in HOT:
                 move_cursor(conn, session.connection_id, name, Cursor(at=session.connected_at))
             forget_shards(conn, session.connection_id)
             now = session.shell.clock.now()
             done = {**self._progress(), "stage": "done"}
-            columns = {"state": "live", "synced_at": now, "customers_counted": counted, "progress": done}
+            columns = {"state": "live", "synced_at": now, "customers_counted": sizes.customers, "progress": done}
             update_status(conn, session.connection_id, now=now, **columns)
 
-        await session.publisher.commit((), write)
+        await session.commit((), write)
 
 
 def _share_of(shards: Sequence[Shard]) -> float:

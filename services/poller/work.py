@@ -17,6 +17,8 @@ from services.poller.failures import CREATE_KEY, Action, explain
 from services.poller.keys import KeyKind, kind_of_key, why_refused
 from services.poller.lease import Lease, Release
 from services.poller.limits import full_jitter
+from services.poller.plan import slowed
+from services.poller.poll import Poll, Polled
 from services.poller.publish import Identity, Publisher
 from services.poller.reader import Reader
 from services.poller.session import Session, Shell, open_reader, say
@@ -72,11 +74,18 @@ class Work:
             session = Session(lease, connected_at, reader, publisher, self.shell)
             if not lease.synced:
                 await FirstSync(session).run()
-            return await self._left_live(session)
+                return await self._left_live(session)
+            polled = await Poll(session).run()
+            return await self._left_live(session, polled)
 
-    async def _left_live(self, session: Session) -> Release:
-        next_at = self._next_poll(session.connection_id)
-        await session.say(state="live", reason=None, remedy=None, last_error=None, next_poll_at=next_at)
+    async def _left_live(self, session: Session, polled: Polled | None = None) -> Release:
+        next_at, meter = self._next_poll(session.connection_id), session.meter
+        columns: dict[str, object] = {"state": "live", "remedy": None, "last_error": None, "next_poll_at": next_at}
+        columns |= {"reads_used": meter.used, "reads_allowed": meter.allowed, "reason": None}
+        if polled is not None:
+            columns |= {"last_poll_at": self.shell.clock.now(), "calls_last_poll": polled.list_calls}
+            columns["reason"] = slowed(polled.left_out)
+        await session.say(**columns)
         return Release(phase="live", synced=True, tick=session.lease.tick + 1, next_at=next_at)
 
     async def _failed(self, lease: Lease, error: stripe.StripeError | PollerError, base: str) -> Release:

@@ -8,11 +8,20 @@ VALUES (%(call_id)s, %(workspace_id)s, %(connection_id)s, %(called_at)s, %(endpo
 ON CONFLICT (call_id) DO NOTHING
 
 -- name: count_reads
-INSERT INTO read_days AS mine (account, day, lists, others) VALUES (%(account)s, %(day)s, %(lists)s, %(others)s)
-ON CONFLICT (account, day) DO UPDATE SET lists = mine.lists + EXCLUDED.lists, others = mine.others + EXCLUDED.others
+INSERT INTO read_days AS mine (account, day, lists, focused, others)
+VALUES (%(account)s, %(day)s, %(lists)s, %(focused)s, %(others)s)
+ON CONFLICT (account, day) DO UPDATE SET lists = mine.lists + EXCLUDED.lists,
+    focused = mine.focused + EXCLUDED.focused, others = mine.others + EXCLUDED.others
 
 -- name: reads
-SELECT day, lists, others FROM read_days WHERE account = %(account)s AND day > %(since)s
+SELECT day, lists, focused, others FROM read_days WHERE account = %(account)s AND day > %(since)s
 
 -- name: expire_calls
 DELETE FROM api_calls WHERE called_at < %(before)s
+
+-- name: fold_reads
+WITH before AS (DELETE FROM read_days WHERE account = %(before)s RETURNING day, lists, focused, others)
+INSERT INTO read_days AS mine (account, day, lists, focused, others)
+SELECT %(account)s, day, lists, focused, others FROM before
+ON CONFLICT (account, day) DO UPDATE SET lists = mine.lists + EXCLUDED.lists,
+    focused = mine.focused + EXCLUDED.focused, others = mine.others + EXCLUDED.others

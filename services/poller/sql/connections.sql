@@ -36,7 +36,7 @@ WHERE connection_id IN (
     WHERE phase IN ('validating', 'first_minute', 'live') AND next_at <= %(now)s
       AND (retry_at IS NULL OR retry_at <= now()) AND (lease_until IS NULL OR lease_until < now())
     ORDER BY next_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
-RETURNING connection_id, workspace_id, phase, account_id, livemode, capabilities, connected_at, synced, tick,
+RETURNING connection_id, workspace_id, phase, account_id, livemode, capabilities, connected_at, synced, sizes, tick,
           failures, lease_epoch
 
 -- name: renew
@@ -69,8 +69,5 @@ UPDATE connections SET phase = %(phase)s, synced = %(synced)s, tick = %(tick)s, 
     retry_at = now() + make_interval(secs => %(wait)s), failures = %(failures)s, lease_until = NULL
 WHERE connection_id = %(connection_id)s AND lease_epoch = %(epoch)s RETURNING 1
 
--- name: capabilities
-UPDATE connections SET capabilities = %(capabilities)s WHERE connection_id = %(connection_id)s
-
--- name: seconds_to_next
-SELECT count(*), min(next_at) FROM connections WHERE phase IN ('validating', 'first_minute', 'live')
+-- name: sized
+UPDATE connections SET sizes = %(sizes)s WHERE connection_id = %(connection_id)s

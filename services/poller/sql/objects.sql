@@ -46,6 +46,7 @@ WHERE connection_id = %(connection_id)s AND object_id = ANY(%(ids)s) AND due_at 
 -- name: make_due
 UPDATE objects SET due_at = %(now)s
 WHERE connection_id = %(connection_id)s AND object_id = ANY(%(ids)s) AND NOT deleted
+  AND seen_version < %(since)s AND NOT (kind = 'invoice' AND status IN ('paid', 'void'))
 
 -- name: left_open_set
 UPDATE objects SET due_at = %(now)s
@@ -66,9 +67,12 @@ SELECT object_id, subject FROM objects WHERE connection_id = %(connection_id)s A
 -- name: count_kind
 SELECT count(*) FROM objects WHERE connection_id = %(connection_id)s AND kind = %(kind)s AND NOT deleted
 
--- name: count_subscriptions
-SELECT count(*), count(*) FILTER (WHERE status NOT IN ('canceled', 'incomplete_expired'))
-FROM objects WHERE connection_id = %(connection_id)s AND kind = 'subscription'
+-- name: measure
+SELECT count(*) FILTER (WHERE kind = 'subscription'),
+       count(*) FILTER (WHERE kind = 'subscription' AND status NOT IN ('canceled', 'incomplete_expired')),
+       count(*) FILTER (WHERE kind = 'customer' AND NOT deleted),
+       count(*) FILTER (WHERE kind = 'invoice' AND status = 'open')
+FROM objects WHERE connection_id = %(connection_id)s
 
 -- name: cursors
 SELECT name, at, after_id, pass_version FROM cursors WHERE connection_id = %(connection_id)s

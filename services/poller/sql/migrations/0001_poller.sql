@@ -13,6 +13,7 @@ CREATE TABLE connections (
     capabilities  jsonb,
     connected_at  bigint,
     synced        boolean NOT NULL DEFAULT false,
+    sizes         jsonb,
     tick          bigint NOT NULL DEFAULT 0,
     next_at       timestamptz NOT NULL,
     retry_at      timestamptz,
@@ -26,6 +27,7 @@ CREATE INDEX connections_account ON connections (workspace_id, account_id);
 COMMENT ON TABLE connections IS 'One row per connection that was submitted: its phase, its lease, when it is due.';
 COMMENT ON COLUMN connections.key_digest IS 'SHA-256 of the sealed key, to notice that another one was submitted.';
 COMMENT ON COLUMN connections.connected_at IS 'Newest instant of Stripe''s clock seen at connect; older objects are backfilled.';
+COMMENT ON COLUMN connections.sizes IS 'How large the account is, counted once in a while: its tier follows from it.';
 COMMENT ON COLUMN connections.next_at IS 'Domain time of the next poll.';
 COMMENT ON COLUMN connections.retry_at IS 'Machine time before which a failed connection is left alone.';
 COMMENT ON COLUMN connections.lease_epoch IS 'Rises at every lease; the high part of every version published under it.';
@@ -123,6 +125,7 @@ CREATE TABLE read_days (
     account   text NOT NULL,
     day       date NOT NULL,
     lists     bigint NOT NULL DEFAULT 0,
+    focused   bigint NOT NULL DEFAULT 0,
     others    bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (account, day)
 );

@@ -1,0 +1,255 @@
+"""One poll of a connection: its list calls, then what they make worth reading alone.
+
+A cursor moves in the transaction that commits the last page of its call; a sweep's in that of each page.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import stripe
+
+from runtime.database import Connection
+from runtime.logs import get_logger
+from services.poller.budget import kept
+from services.poller.changes import Changed, Seen
+from services.poller.errors import UnreadableAnswer
+from services.poller.follow import PUT_OFF, settled_intents, subscriptions_to_look_at
+from services.poller.kinds import Kind
+from services.poller.plan import (
+    HOT,
+    SWEEPS,
+    Call,
+    Cursor,
+    Sizes,
+    Tier,
+    call_of,
+    extras_of,
+    letters_of,
+    tier_of,
+)
+from services.poller.publish import Effect
+from services.poller.queries import Query
+from services.poller.reader import PageRead
+from services.poller.session import Session
+from services.poller.store import (
+    cursors,
+    due_objects,
+    invoices_of,
+    make_due,
+    mark_missing,
+    measure,
+    move_cursor,
+    put_off,
+)
+
+FOCUSED_A_POLL = 20
+MEASURE_EVERY = 12
+MISSING_AFTER: dict[str, str] = {"C": "left_open_set", "S": "not_listed_customers"}
+log = get_logger(__name__)
+
+
+@dataclass
+class Polled:
+    """What a poll did: list calls made, calls left out for the budget, and lists that could not be read."""
+
+    list_calls: int = 0
+    left_out: tuple[str, ...] = ()
+    unreadable: list[str] = field(default_factory=list)
+
+
+class Poll:
+    """One poll. Raises what stops it; what was committed until then stays."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._reader = session.reader
+        self._result = Polled()
+        self._began = session.reader.caller.versions.upcoming
+        self._changed: dict[str, Changed] = {}
+        self._disputed: dict[str, Kind] = {}
+
+    async def run(self) -> Polled:
+        session = self._session
+        tick = session.lease.tick
+        known = await session.shell.outside.run(lambda conn: cursors(conn, session.connection_id))
+        sizes = await self._sizes(tick)
+        tier = tier_of(sizes, allowed=session.meter.allowed)
+        wanted = letters_of(tier, tick)
+        letters = kept(wanted, session.meter.calls_affordable())
+        self._result.left_out = tuple(letter for letter in wanted if letter not in letters)
+        await self._read_all(letters, known, sizes, tier)
+        extras = extras_of(tier, tick) + (("A",) if tier in {"tiny", "small"} and self._invoices_moved() else ())
+        await self._read_all(extras[: session.meter.focused_left], known, sizes, tier, extra=True)
+        await self._look_closer()
+        return self._result
+
+    async def _sizes(self, tick: int) -> Sizes:
+        session = self._session
+        if session.lease.sizes is not None and tick % MEASURE_EVERY:
+            return session.lease.sizes
+        return await session.shell.outside.run(lambda conn: measure(conn, session.connection_id))
+
+    async def _read_all(
+        self, letters: Iterable[str], known: dict[str, Cursor], sizes: Sizes, tier: Tier, *, extra: bool = False
+    ) -> None:
+        for letter in letters:
+            cursor = known.get(letter, Cursor(at=self._session.connected_at) if letter in HOT else Cursor())
+            call = call_of(letter, cursor, self._reader.capabilities, sizes, tier=tier, extra=extra)
+            if call is None:
+                continue
+            try:
+                await self._read(call, cursor)
+            except (stripe.PermissionError, stripe.InvalidRequestError) as error:
+                log.warning("a list cannot be read", call=letter, error=type(error).__name__)
+                self._result.unreadable.append(letter)
+
+    async def _read(self, call: Call, cursor: Cursor) -> None:
+        """All pages of a call that this poll takes."""
+        version = self._reader.caller.versions.upcoming
+        walk = _Walk(call, cursor if cursor.pass_version else replace(cursor, pass_version=version))
+        while True:
+            read = await self._page(call, walk)
+            if call.purpose != "focused":
+                self._result.list_calls += 1
+            walk.advance(read)
+            await self._commit(read.seen, *self._moving(walk))
+            if walk.done or (call.pages is not None and walk.pages >= call.pages):
+                return
+
+    async def _page(self, call: Call, walk: "_Walk") -> PageRead:
+        query, after = walk.query, walk.after
+        if query.search is not None:
+            return await self._reader.page(query, purpose=call.purpose, page=walk.token)
+        try:
+            return await self._reader.page(query, purpose=call.purpose, after=after)
+        except stripe.InvalidRequestError:
+            if after is None:
+                raise
+            # The object that the page was to follow is gone; the range of creation leads on alone.
+            walk.after = None
+            return await self._reader.page(query, purpose=call.purpose)
+
+    def _moving(self, walk: "_Walk") -> tuple[Effect, ...]:
+        """What to write with a page: where the cursor is now, and what a finished pass did not show."""
+        to = walk.cursor_now()
+        if to is None:
+            return ()
+        connection_id, letter, now = self._session.connection_id, walk.call.letter, self._now()
+        since = walk.cursor.pass_version or 0
+
+        def move(conn: Connection) -> None:
+            move_cursor(conn, connection_id, letter, to)
+            if walk.done and letter in MISSING_AFTER:
+                mark_missing(conn, connection_id, MISSING_AFTER[letter], now=now, since=since)
+
+        return (move,)
+
+    async def _commit(self, seen: Iterable[Seen], *effects: Effect) -> None:
+        outcome = await self._session.commit(tuple(seen), *effects)
+        for row in outcome.changed:
+            self._changed[row.object_id] = row
+        for kind, object_id in outcome.disputed:
+            self._disputed[object_id] = kind
+
+    def _now(self) -> int:
+        return int(self._session.shell.clock.now().timestamp())
+
+    def _invoices_moved(self) -> bool:
+        return any(row.known.kind == "invoice" for row in self._changed.values())
+
+    async def _look_closer(self) -> None:
+        """Focused reads, as many as the budget and a poll allow: news of charges first, then what is due."""
+        session = self._session
+        room = min(FOCUSED_A_POLL, session.meter.focused_left)
+        room -= await self._find_invoices(room)
+        now = self._now()
+        subscriptions = subscriptions_to_look_at(self._changed.values())
+        await session.shell.outside.run(
+            lambda conn: make_due(conn, session.connection_id, subscriptions, now=now, since=self._began)
+        )
+        due = await session.shell.outside.run(
+            lambda conn: due_objects(conn, session.connection_id, now=now, limit=max(0, room))
+        )
+        readable = [(kind, object_id) for kind, object_id in due if self._reader.capabilities.can_read(kind)]
+        disputed = [(kind, object_id) for object_id, kind in self._disputed.items()]
+        await asyncio.gather(*(self._read_alone(kind, object_id) for kind, object_id in [*disputed, *readable]))
+
+    async def _find_invoices(self, room: int) -> int:
+        """Charges that newly settled: their invoices are due, and a failed one's that is on no known invoice is looked
+        for among its customer's open ones. Gives the reads made."""
+        session = self._session
+        settled = settled_intents(self._changed.values())
+        if not settled:
+            return 0
+        on = await session.shell.outside.run(lambda conn: invoices_of(conn, session.connection_id, list(settled)))
+        now = self._now()
+        await session.shell.outside.run(
+            lambda conn: make_due(conn, session.connection_id, list(on.values()), now=now, since=self._began)
+        )
+        customers = dict.fromkeys(
+            row.known.subject.partition("/")[2]
+            for intent, row in settled.items()
+            if intent not in on and row.facts.status == "failed"
+        )
+        asked = [customer for customer in customers if customer.startswith("cus_")][: max(0, room)]
+        if self._reader.capabilities.can_read("invoice"):
+            await asyncio.gather(*(self._open_invoices_of(customer) for customer in asked))
+        return len(asked)
+
+    async def _open_invoices_of(self, customer: str) -> None:
+        query: Query = self._reader.capabilities.query("invoice", filters={"customer": customer, "status": "open"})
+        read = await self._reader.page(query, purpose="focused")
+        await self._commit(read.seen)
+
+    async def _read_alone(self, kind: Kind, object_id: str) -> None:
+        session, now = self._session, self._now()
+
+        def later(conn: Connection) -> None:
+            put_off(conn, session.connection_id, [object_id], now=now, until=now + PUT_OFF)
+
+        try:
+            seen = await self._reader.single(kind, object_id, purpose="focused")
+        except (stripe.PermissionError, stripe.InvalidRequestError, UnreadableAnswer) as error:
+            log.warning("an object cannot be read", kind=kind, error=type(error).__name__)
+            await self._commit((), later)
+            return
+        await self._commit(seen, later)
+
+
+class _Walk:
+    """How far a call has got in this poll: pure bookkeeping over its pages."""
+
+    def __init__(self, call: Call, cursor: Cursor) -> None:
+        self.call = call
+        self.cursor = cursor
+        self.query = call.query
+        self.after = cursor.after_id if call.letter in SWEEPS else None
+        self.token: str | None = None
+        self.pages = 0
+        self.done = False
+        self._newest = cursor.at
+
+    def advance(self, read: PageRead) -> None:
+        self.pages += 1
+        page = read.page
+        for found in page.listed:
+            at = {"D": found.facts.period_start, "E": found.facts.canceled_at}.get(
+                self.call.letter, found.facts.created
+            )
+            if at is not None:
+                self._newest = at if self._newest is None else max(self._newest, at)
+        oldest = page.oldest
+        self.done = oldest is None or not (page.has_more or page.next_page) or oldest.id == self.after
+        if oldest is not None:
+            self.after, self.token = oldest.id, page.next_page
+            if self.query.search is None and self.call.letter in SWEEPS and oldest.facts.created is not None:
+                self.cursor = replace(self.cursor, at=oldest.facts.created)
+
+    def cursor_now(self) -> Cursor | None:
+        """The cursor to write with the page just read; None where it stays."""
+        if self.call.letter in SWEEPS:
+            return Cursor() if self.done else replace(self.cursor, after_id=self.after)
+        if self.call.letter in HOT and self.done:
+            return Cursor(at=self._newest)
+        return None
