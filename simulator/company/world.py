@@ -19,7 +19,7 @@ from simulator.company.model import (
 )
 from simulator.company.shelf import Shelf
 
-Action = Callable[..., None]
+Action = Callable[..., object]
 
 
 class Witness(Protocol):
