@@ -3,7 +3,7 @@
     merge(state, observed) -> state        commutative and idempotent
     decide(state, policy, now) -> Outcome  what follows, against what was published
 
-What is desired is a function of the facts alone. It is compared with what was published: a signal that is new is
+What is desired is a function of the facts and of time. It is compared with what was published: a signal that is new is
 opened, one that reads otherwise is updated, one that is over is resolved, one that no longer follows is withdrawn.
 """
 
@@ -47,10 +47,12 @@ class Publication(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What follows: the state that remembers what is now published, and what is to be said, in order."""
+    """What follows: the state that remembers what is now published, what is to be said, in order, and by rule the
+    instants (Unix seconds) at which to decide again."""
 
     state: SubjectState
     publications: tuple[Publication, ...]
+    timers: dict[str, int]
 
 
 def empty(subject: str) -> SubjectState:
@@ -62,10 +64,9 @@ def merge(state: SubjectState, observed: Observed) -> SubjectState:
     return msgspec.structs.replace(state, facts=merge_facts(state.facts, observed))
 
 
-def desired(state: SubjectState, policy: Policy, rules: Sequence[Rule] = RULES) -> dict[str, Finding]:
-    """Every signal that follows from the facts, by its id."""
-    findings = (finding for rule in rules for finding in rule.find(state.facts, policy))
-    return {signal_id(state.subject, finding): finding for finding in findings}
+def findings(state: SubjectState, policy: Policy, now: int, rules: Sequence[Rule] = RULES) -> list[Finding]:
+    """Every signal that follows from the facts at `now`."""
+    return [finding for rule in rules for finding in rule.find(state.facts, policy, now).findings]
 
 
 def signal_id(subject: str, finding: Finding) -> str:
@@ -73,15 +74,17 @@ def signal_id(subject: str, finding: Finding) -> str:
     return derived_id(subject=subject, rule=finding.code, cause_id=finding.cause)
 
 
-def decide(state: SubjectState, policy: Policy, rules: Sequence[Rule] = RULES) -> Outcome:
-    """What is to be published so that what is published is what follows."""
-    wanted = desired(state, policy, rules)
+def decide(state: SubjectState, policy: Policy, now: int, rules: Sequence[Rule] = RULES) -> Outcome:
+    """What is to be published at `now` so that what is published is what follows."""
+    found = {rule.code: rule.find(state.facts, policy, now) for rule in rules}
+    timers: dict[str, int] = {code: one.look_again_at for code, one in found.items() if one.look_again_at is not None}
+    wanted = {signal_id(state.subject, finding): finding for one in found.values() for finding in one.findings}
     gone = [signal for known, signal in state.signals.items() if known not in wanted and signal.state != "withdrawn"]
-    said = [*_withdrawals(gone), *_changes(state, wanted)]
-    if not said:
-        return Outcome(state, ())
-    signals = {**state.signals, **{publication.signal.signal_id: publication.signal for publication in said}}
-    return Outcome(msgspec.structs.replace(state, signals=signals), tuple(said))
+    said = (*_withdrawals(gone), *_changes(state, wanted))
+    if said:
+        signals = {**state.signals, **{publication.signal.signal_id: publication.signal for publication in said}}
+        state = msgspec.structs.replace(state, signals=signals)
+    return Outcome(state, said, timers)
 
 
 def reads_the_same(a: Finding, b: Finding) -> bool:

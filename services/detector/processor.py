@@ -1,7 +1,7 @@
 """The core as the pipeline runs it: records are decoded, outcomes become messages and rows."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 from pipeline.errors import BadRecord
 from pipeline.processor import Message
@@ -63,12 +63,13 @@ class DetectorCore:
         return core.merge(state, fact)
 
     def decide(self, state: SubjectState, policy: Policy, now: datetime) -> Effects[SubjectState]:
-        outcome = core.decide(state, policy)
+        outcome = core.decide(state, policy, int(now.timestamp()))
         subject, facts = state.subject, state.facts
         return Effects(
             state=outcome.state,
             messages=tuple(_message(outcome.state, publication, now) for publication in outcome.publications),
             rows=tuple(row_of(subject, facts, publication) for publication in outcome.publications),
+            timers={rule: datetime.fromtimestamp(due_at, UTC) for rule, due_at in outcome.timers.items()},
         )
 
 

@@ -1,7 +1,7 @@
 """From one of Stripe's objects to the fact in it. Pure: no record, no clock.
 
-An object that says nothing any rule asks for gives None: most payment intents, and invoices that bill no running
-subscription.
+An object that says nothing any rule asks for gives None: a payment intent that succeeded, an invoice that bills no
+running subscription.
 """
 
 from collections.abc import Callable
@@ -105,11 +105,16 @@ def read_charge(obj: StripeObject, seen: Seen) -> Charge:
 
 
 def read_intent(obj: StripeObject, seen: Seen) -> Intent | None:
-    invoice, reason = charges.invoice_id(obj), _problem(obj)
-    processing = obj.get("status") == "processing"
-    if invoice is None and reason is None and not processing:
+    invoice, reason, status = charges.invoice_id(obj), _problem(obj), obj.get("status")
+    if status == "succeeded" and invoice is None:
         return None
-    return Intent(id=obj["id"], invoice=invoice, processing=processing, problem=seen if reason else None, reason=reason)
+    return Intent(
+        id=obj["id"],
+        invoice=invoice,
+        processing=status == "processing",
+        problem=seen if reason else None,
+        reason=reason,
+    )
 
 
 def _problem(obj: StripeObject) -> str | None:

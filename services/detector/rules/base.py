@@ -46,14 +46,26 @@ class Policy(msgspec.Struct, frozen=True):
     history_days: int = 30
 
 
+class Found(msgspec.Struct, frozen=True):
+    """What a rule finds at an instant: every signal that the facts give, over all time, the oldest first, never two
+    open at once; and the instant (Unix seconds) at which to look again though nothing new is known, if there is one."""
+
+    findings: tuple[Finding, ...]
+    look_again_at: int | None = None
+
+
 class Rule(Protocol):
     """One row of the table of signals."""
 
     @property
     def code(self) -> SignalCode: ...
 
-    def find(self, facts: Facts, policy: Policy) -> tuple[Finding, ...]:
-        """Every signal of this rule that the facts give, over all time, the oldest first; never two open at once."""
+    def find(self, facts: Facts, policy: Policy, now: int) -> Found:
+        """What follows from the facts at `now`, Unix seconds."""
+
+
+GRACE = 900
+"""Seconds in which what one poll read arrives on every topic: so long a conclusion from something's absence waits."""
 
 
 def history_starts(facts: Facts, policy: Policy) -> int:
@@ -65,3 +77,8 @@ def first_cause(causes: Iterable[tuple[Kind, Seen]]) -> str:
     """The `ce_id` of the first of several records, in the order in which facts count."""
     _, seen = min(causes, key=lambda cause: (cause[1].observed_at, TOPIC_OF[cause[0]], cause[1].version))
     return seen.id
+
+
+def earliest(*instants: int | None) -> int | None:
+    """The first of the instants that there are."""
+    return min((at for at in instants if at is not None), default=None)

@@ -10,8 +10,8 @@ import msgspec
 
 from schemas.events.signal import SignalCode
 from services.detector.facts import Facts, Invoice
-from services.detector.rules.attempts import Attempts, attempts_on, first_failure_at
-from services.detector.rules.base import Exhibit, Finding, Policy, first_cause, history_starts
+from services.detector.rules.attempts import Attempts, attempts_on, due_at, first_failure_at
+from services.detector.rules.base import GRACE, Exhibit, Finding, Found, Policy, earliest, first_cause, history_starts
 from services.detector.wording import amounts_text, day, moment, reason_text
 
 _ENDS = {
@@ -53,17 +53,31 @@ class PaymentFailed:
 
     code: SignalCode = "payment_failed"
 
-    def find(self, facts: Facts, policy: Policy) -> tuple[Finding, ...]:
+    def find(self, facts: Facts, policy: Policy, now: int) -> Found:
         since = history_starts(facts, policy)
-        cases = [case for invoice in facts.invoices.values() if (case := _case(facts, invoice)) is not None]
-        groups = _overlapping(cases)
-        return tuple(_finding(group) for group in groups if any(case.opened_at >= since for case in group))
+        cases, waiting = [], []
+        for invoice in facts.invoices.values():
+            attempts = attempts_on(facts, invoice)
+            known_at = _known_at(invoice, attempts)
+            case = _case(invoice, attempts)
+            if case is not None and known_at <= now:
+                cases.append(case)
+            elif case is not None:
+                waiting.append(known_at)
+        groups = [group for group in _overlapping(cases) if any(case.opened_at >= since for case in group)]
+        return Found(tuple(_finding(group) for group in groups), earliest(*waiting))
 
 
-def _case(facts: Facts, invoice: Invoice) -> Case | None:
+def _known_at(invoice: Invoice, attempts: Attempts) -> int:
+    """When an open invoice can be said to have failed. An attempt without a charge looks like a bank debit whose
+    charge has not arrived yet: that is told apart by the charge, by its intent, or by waiting."""
+    told = attempts.charges or attempts.intents or invoice.latest.attempts > 1
+    return 0 if told or invoice.latest.status != "open" else due_at(invoice) + GRACE
+
+
+def _case(invoice: Invoice, attempts: Attempts) -> Case | None:
     if not invoice.latest.automatic or invoice.latest.status == "draft":
         return None
-    attempts = attempts_on(facts, invoice)
     opened_at = first_failure_at(invoice, attempts)
     if opened_at is None:
         return None

@@ -102,15 +102,16 @@ class _Walk:
         return instant >= (self._facts.first_seen or 0) // 1_000_000 - INVOICE_DAYS * 86_400
 
 
-def history_of(facts: Facts, subscription: Subscription) -> History:
-    """Lay out a subscription's standings in time."""
+def history_of(facts: Facts, subscription: Subscription, *, deleted: bool = False) -> History:
+    """Lay out a subscription's standings in time; `deleted`: its customer is gone, and what it had ended then."""
     walk, before = _Walk(facts, subscription), None
     for told in subscription.standings:
         if before is None or told.standing != before.standing:
             walk.step(told, before)
         before = told
     walk.finish()
-    return _until_deleted(facts, subscription, History(tuple(walk.stretches), tuple(walk.lapses)))
+    history = History(tuple(walk.stretches), tuple(walk.lapses))
+    return _until_deleted(facts, subscription, history) if deleted else history
 
 
 def _had_counted(told: Standings, until: int) -> bool:

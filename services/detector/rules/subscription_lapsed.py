@@ -9,7 +9,7 @@ import msgspec
 
 from schemas.events.signal import SignalCode
 from services.detector.facts import Facts, Kind
-from services.detector.rules.base import Exhibit, Finding, Policy, first_cause, history_starts
+from services.detector.rules.base import GRACE, Exhibit, Finding, Found, Policy, first_cause, history_starts
 from services.detector.rules.standing import Lapse, Stretch, history_of
 from services.detector.wording import day, moment
 
@@ -26,12 +26,20 @@ class SubscriptionLapsed:
 
     code: SignalCode = "subscription_lapsed"
 
-    def find(self, facts: Facts, policy: Policy) -> tuple[Finding, ...]:
-        histories = [history_of(facts, subscription) for _, subscription in sorted(facts.subscriptions.items())]
+    def find(self, facts: Facts, policy: Policy, now: int) -> Found:
+        gone_at = _deletion_counts_from(facts)
+        deleted = gone_at is not None and gone_at <= now
+        histories = [history_of(facts, one, deleted=deleted) for _, one in sorted(facts.subscriptions.items())]
         lapses = [lapse for history in histories for lapse in history.lapses]
         stretches = [stretch for history in histories for stretch in history.stretches]
         since = history_starts(facts, policy)
-        return tuple(_finding(gap) for gap in _gaps(lapses, stretches) if gap.lapses[0].at >= since)
+        found = tuple(_finding(gap) for gap in _gaps(lapses, stretches) if gap.lapses[0].at >= since)
+        return Found(found, None if deleted else gone_at)
+
+
+def _deletion_counts_from(facts: Facts) -> int | None:
+    """When a customer's deletion is taken to have ended its subscriptions, if they do not say so themselves."""
+    return None if facts.deleted is None else facts.deleted.observed_at // 1_000_000 + GRACE
 
 
 def _gaps(lapses: list[Lapse], stretches: list[Stretch]) -> list[Gap]:
