@@ -1,0 +1,197 @@
+"""The supervisor: starts processes, watches them, restarts them with backoff, and stops them in the reverse order."""
+
+import asyncio
+import contextlib
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.embedded.errors import StartFailed
+from deploy.embedded.process import ProcessSpec, end, spawn, tail
+from deploy.embedded.state import Identity, ProcessReport, ProcessState
+
+FIRST_RESTART_SECONDS = 0.2
+LONGEST_RESTART_SECONDS = 15.0
+SETTLED_SECONDS = 30.0
+"""A process that lived this long starts over with the shortest wait."""
+
+STARTING_PROBE_SECONDS = 0.05
+PROBE_EVERY_SECONDS = 5.0
+FAILED_PROBES_BEFORE_RESTART = 6
+LOG_LIMIT_BYTES = 10_000_000
+
+
+def restart_delay(*, failures: int) -> float:
+    """Seconds to wait before the next start, after so many failures in a row."""
+    return float(min(FIRST_RESTART_SECONDS * 2 ** max(0, failures - 1), LONGEST_RESTART_SECONDS))
+
+
+@dataclass
+class Child:
+    """A process that is kept running, and what became of it."""
+
+    spec: ProcessSpec
+    log: Path
+    mark: str
+    changed: Callable[[], None]
+    process: asyncio.subprocess.Process | None = None
+    identity: Identity | None = None
+    state: ProcessState = "starting"
+    restarts: int = 0
+    failures: int = 0
+    last_exit: int | None = None
+    healthy: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def report(self) -> ProcessReport:
+        return ProcessReport(
+            name=self.spec.name,
+            state=self.state,
+            identity=self.identity,
+            restarts=self.restarts,
+            log=str(self.log),
+            health_url=self.spec.health_url,
+            last_exit=self.last_exit,
+        )
+
+    async def keep(self) -> None:
+        """Run it again and again until cancelled, or until it ends with a code that no restart cures."""
+        try:
+            while True:
+                started = time.monotonic()
+                await self._run_once()
+                if self.last_exit in self.spec.hopeless_exits:
+                    self._become("failed")
+                    return
+                self.failures = 1 if time.monotonic() - started > SETTLED_SECONDS else self.failures + 1
+                self._become("restarting")
+                await asyncio.sleep(restart_delay(failures=self.failures))
+                self.restarts += 1
+        finally:
+            await asyncio.shield(self._end())
+
+    async def _run_once(self) -> None:
+        self.process = await spawn(self.spec, log=self.log, mark=self.mark)
+        self.identity = Identity.of(self.process.pid)
+        self._become("starting")
+        watch = asyncio.create_task(self._watch())
+        try:
+            self.last_exit = await self.process.wait()
+        finally:
+            self.healthy.clear()
+            watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watch
+
+    async def _watch(self) -> None:
+        """Tell starting, healthy and unhealthy apart; one that stays unhealthy is ended, and so restarted."""
+        deadline = time.monotonic() + self.spec.ready_seconds
+        while not await self._probe():
+            if time.monotonic() > deadline:
+                await self._end()
+            await asyncio.sleep(STARTING_PROBE_SECONDS)
+        self._become("healthy")
+        failed = 0
+        while failed < FAILED_PROBES_BEFORE_RESTART:
+            await asyncio.sleep(PROBE_EVERY_SECONDS)
+            bound_log(self.log)
+            failed = 0 if await self._probe() else failed + 1
+            self._become("unhealthy" if failed else "healthy")
+        await self._end()
+
+    async def _probe(self) -> bool:
+        return self.spec.probe is None or await self.spec.probe()
+
+    async def _end(self) -> None:
+        if self.process is not None:
+            await end(self.process, self.spec)
+
+    def _become(self, state: ProcessState) -> None:
+        if state == "healthy":
+            self.healthy.set()
+        elif state != "unhealthy":
+            self.healthy.clear()
+        if state != self.state or state == "starting":
+            self.state = state
+            self.changed()
+
+    def explain(self) -> str:
+        """What to tell when it does not become healthy."""
+        ended = "did not become healthy" if self.last_exit is None else f"ended with code {self.last_exit}"
+        return f"{self.spec.name} {ended}; the end of {self.log}:\n{tail(self.log)}"
+
+
+def bound_log(log: Path, *, limit: int = LOG_LIMIT_BYTES) -> None:
+    """Empty a log that grew over its limit, keeping one older; it is appended to, so that this may be done under it."""
+    if log.stat().st_size > limit:
+        shutil.copyfile(log, log.with_suffix(".1.log"))
+        with log.open("r+b") as file:
+            file.truncate(0)
+
+
+class Supervisor:
+    """Keeps a stack's processes. `changed` is called whenever the report is another."""
+
+    def __init__(self, *, logs: Path, mark: str, changed: Callable[[], None]) -> None:
+        self._logs, self._mark, self._changed = logs, mark, changed
+        self._children: dict[str, Child] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def reports(self) -> tuple[ProcessReport, ...]:
+        """Every process, in the order of their adding."""
+        return tuple(child.report() for child in self._children.values())
+
+    def add(self, specs: Sequence[ProcessSpec]) -> None:
+        """Keep these running from now on."""
+        for spec in specs:
+            child = Child(spec=spec, log=self._logs / f"{spec.name}.log", mark=self._mark, changed=self._changed)
+            self._children[spec.name] = child
+            self._tasks[spec.name] = asyncio.create_task(child.keep(), name=spec.name)
+
+    async def all_healthy(self, specs: Sequence[ProcessSpec]) -> None:
+        """Wait until these are healthy; raises StartFailed with the end of the log of the first that is not."""
+        waits = [asyncio.create_task(self._healthy(self._children[spec.name])) for spec in specs]
+        try:
+            await asyncio.gather(*waits)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    async def _healthy(self, child: Child) -> None:
+        healthy = asyncio.create_task(child.healthy.wait())
+        given_up = self._tasks[child.spec.name]
+        try:
+            done, _ = await asyncio.wait(
+                (healthy, given_up), timeout=child.spec.ready_seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            healthy.cancel()
+        if given_up in done and not given_up.cancelled() and (error := given_up.exception()):
+            raise StartFailed(f"{child.spec.name} could not be started: {error}") from error
+        if not child.healthy.is_set():
+            raise StartFailed(child.explain())
+
+    async def once(self, spec: ProcessSpec) -> None:
+        """Run a job to its end; raises StartFailed where it does not end well."""
+        log = self._logs / f"{spec.name}.log"
+        process = await spawn(spec, log=log, mark=self._mark)
+        try:
+            code = await asyncio.wait_for(process.wait(), spec.ready_seconds)
+        except TimeoutError:
+            raise StartFailed(f"{spec.name} did not end within {spec.ready_seconds:.0f} s:\n{tail(log)}") from None
+        finally:
+            await end(process, spec)
+        if code != 0:
+            raise StartFailed(f"{spec.name} ended with code {code}; the end of {log}:\n{tail(log)}")
+
+    async def stop(self, names: Sequence[str]) -> None:
+        """Stop these together and wait until they are gone."""
+        tasks = [self._tasks[name] for name in names if name in self._tasks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for name in names:
+            if child := self._children.get(name):
+                child.state = "stopped"
+        self._changed()
