@@ -7,12 +7,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from simulator.api.acts import Acts
 from simulator.api.faults import Faults
 from simulator.api.keys import FIVE_READS, Key, KeyRing
 from simulator.api.limits import Limits
 from simulator.api.stats import Stats
 from simulator.clock import Clock, ManualClock, instant
-from simulator.errors import SetupError
+from simulator.errors import SetupError, SimulatorError
 from simulator.founding import Company
 from simulator.truth.report import mrr_by_customer, mrr_daily, report
 
@@ -29,6 +30,7 @@ class Admin:
         self._limits = limits
         self._faults = faults
         self._stats = stats
+        self._acts = Acts(company)
 
     def routes(self) -> list[Route]:
         return [
@@ -36,6 +38,7 @@ class Admin:
             Route("/_clock", self.clock, methods=["GET", "POST"]),
             Route("/_keys", self.keys, methods=["GET", "POST"]),
             Route("/_faults", self.faults, methods=["GET", "POST", "DELETE"]),
+            Route("/_act", self.act, methods=["POST"]),
             Route("/_stats", self.stats, methods=["GET", "DELETE"]),
         ]
 
@@ -119,6 +122,14 @@ class Admin:
         except (SetupError, ValueError, TypeError, AttributeError) as error:
             return _bad(str(error))
         return _json(self._faults.describe())
+
+    async def act(self, request: Request) -> Response:
+        """POST `{"do": verb, ...}`: see `acts`."""
+        self._tick()
+        try:
+            return _json(self._acts.perform(await _body(request)))
+        except (SimulatorError, ValueError, TypeError, KeyError) as error:
+            return _bad(str(error))
 
     async def stats(self, request: Request) -> Response:
         """What was asked since the start or the last DELETE."""

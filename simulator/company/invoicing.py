@@ -40,7 +40,7 @@ def _metered_line(world: World, subscription: Subscription, item: Item) -> Itera
         return
     used = world.life.usage(subscription)
     unit = item.plan.unit_amount or Fraction(0)
-    start = shift(item.anchor, item.plan.interval, item.plan.interval_count * (item.cycles - 2))
+    start = _start_before(subscription, item)
     text = f"{used} × {item.plan.name} (at {_price_tag(unit, item.plan)})"
     yield Line(item, item.plan, text, half_up(unit * used), used, unit, start, item.start)
 
@@ -90,7 +90,7 @@ def make(world: World, subscription: Subscription, reason: BillingReason, lines:
         collection_method=subscription.collection_method,
         customer_name=customer.name,
         customer_email=customer.email,
-        period_start=min((line.start for line in every if not line.proration), default=world.now),
+        period_start=_period_before(subscription, reason, world.now),
         period_end=world.now,
         subtotal=subtotal,
         total=subtotal - sum(amount for _, amount in taken),
@@ -104,6 +104,20 @@ def make(world: World, subscription: Subscription, reason: BillingReason, lines:
     subscription.latest_invoice = invoice
     _spend_once(world, subscription, invoice.discounts)
     return invoice
+
+
+def _period_before(subscription: Subscription, reason: BillingReason, now: int) -> int:
+    """An invoice's own period looks back: a renewal's is the period that ended, any other's is this instant."""
+    renewed = [item for item in subscription.items if item.start == now]
+    if reason != "subscription_cycle" or not renewed:
+        return now
+    return min(_start_before(subscription, item) for item in renewed)
+
+
+def _start_before(subscription: Subscription, item: Item) -> int:
+    if item.cycles <= 1:
+        return subscription.created if subscription.trial_start is None else subscription.trial_start
+    return shift(item.anchor, item.plan.interval, item.plan.interval_count * (item.cycles - 2))
 
 
 def _preview(invoice: Invoice) -> None:

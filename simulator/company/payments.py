@@ -67,7 +67,7 @@ def attempt(world: World, invoice: Invoice) -> None:
     intent, method = invoice.intent, invoice.customer.method
     if intent is None or invoice.status != "open" or intent.status == "processing":
         return
-    outcome = NO_METHOD if method is None else world.life.outcome(invoice)
+    outcome = NO_METHOD if method is None else _outcome(world, invoice)
     if method is None or (isinstance(outcome, Decline) and not outcome.charged):
         intent.method = method
         _declined(world, intent, NO_METHOD if not isinstance(outcome, Decline) else outcome, world.now)
@@ -78,6 +78,11 @@ def attempt(world: World, invoice: Invoice) -> None:
         world.at(world.now + outcome, charge.customer, _debit_settles, charge)
     else:
         _conclude(world, charge, outcome)
+
+
+def _outcome(world: World, invoice: Invoice) -> Decline | int | None:
+    ordered = world.ordered.get(invoice.customer.number)
+    return ordered.pop(0) if ordered else world.life.outcome(invoice)
 
 
 def _charge(world: World, intent: PaymentIntent, method: PaymentMethod) -> Charge:

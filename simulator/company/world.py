@@ -111,6 +111,8 @@ class World:
         self.life: Life
         self.desk: Desk
         self.witness: Witness
+        self.ordered: dict[int, list[Decline]] = {}
+        """By customer number: how the next attempts fail, whatever life would say."""
         self.listeners: list[Callable[[object], None]] = []
         """Called with an object before something that search can see changes on it."""
         self._queue: list[tuple[int, int, int, Action, tuple[Any, ...]]] = []
