@@ -9,7 +9,6 @@ for ever.
 from collections.abc import Callable, Sequence
 from threading import Event, Thread
 from time import monotonic
-from typing import Any
 
 from psycopg import sql
 
@@ -50,7 +49,8 @@ class Relay:
         self._thread: Thread | None = None
         self._empty_since = float("-inf")
         statements = (
-            "SELECT lane FROM generate_series(0, %s) AS l (lane) WHERE EXISTS (SELECT FROM {o} WHERE {o}.lane = l.lane)",
+            "SELECT lane FROM generate_series(0, %s) AS l (lane)"
+            " WHERE EXISTS (SELECT FROM {o} AS o WHERE o.lane = l.lane)",
             "SELECT id, topic, partition, key, value, headers FROM {o} WHERE lane = %s ORDER BY id LIMIT %s",
             "DELETE FROM {o} WHERE lane = %s AND id = ANY(%s)",
         )
@@ -79,7 +79,7 @@ class Relay:
             self._thread.join(timeout)
 
     def drain(self) -> int:
-        """Relay everything that is committed; gives how many rows. Raises PassingFault; then some may have been sent."""
+        """Relay all that is committed; gives how many rows. Raises PassingFault; then some may have been sent."""
         total = 0
         while True:
             began = monotonic()
@@ -155,8 +155,9 @@ class Relay:
                 if last:
                     return
                 self._wake.wait(RETRY_SECONDS[min(failures, len(RETRY_SECONDS)) - 1] if failures else POLL_SECONDS)
-        except Exception as error:
+        except BaseException as error:
             self._failed(error)
+            raise
         finally:
             self.close()
 

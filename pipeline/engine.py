@@ -1,0 +1,190 @@
+"""What happens to what a source delivers, and the upkeep beside it: one thread's work, whichever the source."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from uuid import UUID
+
+from pipeline.apply import Applier
+from pipeline.errors import Gap, LogReplaced, PassingFault
+from pipeline.fence import covers
+from pipeline.log import LogReader
+from pipeline.offsets import erased_ranges
+from pipeline.positions import take_up
+from pipeline.records import LogPartition, Record
+from pipeline.relay import Relay
+from pipeline.slots import Slot
+from pipeline.timer_runner import TimerRunner
+from runtime.clock import Clock
+from runtime.health import Health
+from runtime.logs import get_logger
+from schemas.catalogue import Topic
+
+log = get_logger(__name__)
+
+TIMERS_SECONDS = 1.0
+LAG_SECONDS = 5.0
+CHECK_SECONDS = 10.0
+
+
+@dataclass
+class _Progress:
+    """How far a partition is; `told` is what Kafka was told, `at` when it moved last (monotonic seconds)."""
+
+    next_offset: int
+    told: int
+    at: float
+
+
+@dataclass
+class _Every:
+    """Something to do every so many seconds."""
+
+    seconds: float
+    due: float = 0.0
+
+    def now(self) -> bool:
+        """Whether it is time; if so the next time is set."""
+        if monotonic() < self.due:
+            return False
+        self.due = monotonic() + self.seconds
+        return True
+
+
+class Engine:
+    """The Sink of a live consumer."""
+
+    def __init__(
+        self,
+        applier: Applier,
+        *,
+        topics: Collection[Topic],
+        log_reader: LogReader,
+        relay: Relay,
+        slot: Slot,
+        clock: Clock,
+        health: Health,
+    ) -> None:
+        self._applier = applier
+        self._topics = {topic.name: topic for topic in topics}
+        self._log = log_reader
+        self._relay = relay
+        self._slot = slot
+        self._health = health
+        self._timers = TimerRunner(applier, log_reader, clock, topics)
+        self._progress: dict[LogPartition, _Progress] = {}
+        self._topic_ids: dict[str, UUID] = {}
+        self._held: dict[LogPartition, Gap] = {}
+        self._upkeep: Sequence[tuple[_Every, Callable[[], object]]] = (
+            (_Every(TIMERS_SECONDS / max(1.0, min(clock.rate, 4.0))), self._run_timers),
+            (_Every(TIMERS_SECONDS), slot.renew),
+            (_Every(LAG_SECONDS), self._measure_lag),
+            (_Every(CHECK_SECONDS, monotonic() + CHECK_SECONDS), self._check_log),
+        )
+
+    def assigned(self, places: Collection[LogPartition]) -> Mapping[LogPartition, int]:
+        """Check the log and give where each partition goes on (see Sink)."""
+        positions = take_up(self._applier.session, self._log, self._topics, places)
+        now = monotonic()
+        for place, position in positions.items():
+            self._topic_ids[place.topic] = position.topic_id
+            self._held.pop(place, None)
+            self._progress[place] = _Progress(position.next_offset, position.next_offset, now)
+        self._health.resumes("start")
+        self._health.progressed()
+        log.info("partitions assigned", partitions=len(positions), owned=len(self._progress))
+        return {place: position.next_offset for place, position in positions.items()}
+
+    def revoked(self, places: Collection[LogPartition]) -> None:
+        """Forget them (see Sink)."""
+        for place in places:
+            self._progress.pop(place, None)
+            self._held.pop(place, None)
+            self._health.forget(_name(place))
+            self._health.resumes(_name(place))
+
+    def batch(self, records: Sequence[Record]) -> None:
+        """Apply (see Sink). A partition with an unexplained gap is held: what comes of it is not looked at."""
+        place = LogPartition(records[0].topic, records[0].partition)
+        if place in self._held:
+            return
+        try:
+            applied = self._applier.apply(records)
+        except Gap as gap:
+            self._explain(place, gap)
+            return
+        if applied.outbox_rows:
+            self._relay.wake()
+        if (progress := self._progress.get(place)) is not None:
+            progress.next_offset, progress.at = applied.next_offset, monotonic()
+        self._health.progressed(applied.records)
+
+    def tick(self) -> None:
+        """Timers, the slot, lag, checks: each when it is time (see Sink)."""
+        for every, work in self._upkeep:
+            if not every.now():
+                continue
+            try:
+                work()
+            except PassingFault as error:
+                log.warning("upkeep waits", reason=str(error))
+                self._health.waits("upkeep", str(error))
+                return
+            self._health.resumes("upkeep")
+
+    def hints(self) -> Mapping[LogPartition, int]:
+        """What was applied before the outbox was last seen empty (see Sink)."""
+        ready = {}
+        for place, progress in self._progress.items():
+            if progress.next_offset != progress.told and self._relay.empty_since(progress.at):
+                ready[place] = progress.told = progress.next_offset
+        return ready
+
+    def _run_timers(self) -> None:
+        if self._timers.run():
+            self._relay.wake()
+            self._health.progressed()
+
+    def _measure_lag(self) -> None:
+        places = [place for place in self._progress if place not in self._held]
+        if not places:
+            return
+        for place, end in self._log.ends(places).items():
+            if (progress := self._progress.get(place)) is not None:
+                self._health.behind(_name(place), end - progress.next_offset)
+
+    def _check_log(self) -> None:
+        """A topic that is made anew gives foreign records without an error, also to a running consumer."""
+        if not self._topic_ids:
+            return
+        ids = self._log.topic_ids(self._topic_ids)
+        for topic, known in self._topic_ids.items():
+            if ids.get(topic) != known:
+                raise LogReplaced(f"the topic {topic} was made anew or deleted while it was being consumed")
+        self._recheck_held()
+
+    def _explain(self, place: LogPartition, gap: Gap) -> None:
+        """Hold the partition if the log itself has the gap; if only the source skipped, end and start again."""
+        there = self._log.first_from({place: gap.expected}).get(place)
+        if there is not None and there.offset == gap.expected:
+            raise gap
+        reason = (
+            f"{gap}; nobody wrote down that these were erased. The partition is held until they are restored,"
+            " or entered in the table erased_offsets"
+        )
+        log.error("a partition is held", place=_name(place), reason=reason)
+        self._held[place] = gap
+        self._health.forget(_name(place))
+        self._health.waits(_name(place), reason)
+
+    def _recheck_held(self) -> None:
+        """Start again once a held gap was entered as erased: the source is beyond it by now."""
+        for place, gap in self._held.items():
+            with self._applier.session.transaction() as conn:
+                erased = erased_ranges(conn, self._applier.processor.group, place)
+            if covers(erased, gap.expected, gap.found):
+                raise gap
+
+
+def _name(place: LogPartition) -> str:
+    return f"{place.topic}/{place.partition}"
