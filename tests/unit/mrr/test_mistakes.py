@@ -1,0 +1,134 @@
+"""Mistakes that others shipped, each as the test that would have caught it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.mrr.core import instant_of
+from services.mrr.policy import PROFITWELL
+from tests.unit.mrr.build import discount, invoice, item, line, mrr, price, subscription, tiered, worth
+from tests.unit.mrr.story import SUBJECT, Story, day
+
+
+def test_history_is_not_valued_at_todays_price_where_an_invoice_tells_the_price_of_then() -> None:
+    told = Story().see(subscription(item(price(5000, id="price_new"))), 90, change="backfilled")
+    for number, start in enumerate((0, 31, 59)):
+        billed = line(1000, start=day(start), days=(31, 28, 31)[number], price="price_old")
+        told.see(invoice(billed, name=f"in_{number}"), 90, change="backfilled")
+    assert told.rows() == [(0, 0, 1000, "new"), (90, 1000, 5000, "expansion")]
+
+
+def test_cents_are_not_converted_twice() -> None:
+    assert mrr(subscription(item(price(1999)))) == 1999
+
+
+def test_yen_are_not_cents() -> None:
+    assert mrr(subscription(item(price(1999, currency="jpy")), currency="jpy")) == 1999
+
+
+@pytest.mark.parametrize(("interval", "count"), [("week", 2), ("year", 2), ("day", 10)])
+def test_an_interval_count_is_not_ignored(interval: str, count: int) -> None:
+    once, counted = (mrr(subscription(item(price(1000, interval, n)))) for n in (1, count))
+    assert counted * count == once
+
+
+def test_an_amount_off_a_yearly_plan_is_not_taken_every_month() -> None:
+    assert mrr(subscription(item(price(12_000, "year")), discounts=[discount(amount=1200)])) == 900
+
+
+def test_a_metered_item_without_a_quantity_is_not_one() -> None:
+    assert mrr(subscription(item(price(1000, usage_type="metered"), None))) == 0
+
+
+def test_a_tiered_price_without_an_amount_is_not_nothing() -> None:
+    assert mrr(subscription(item(tiered("volume", (None, 700, 0)), 3))) == 2100
+
+
+def test_a_tiered_price_whose_tiers_are_not_shown_is_unknown_and_not_silently_nothing() -> None:
+    found = worth(subscription(item(tiered("volume"), 3)))
+    assert found.basis == "unknown"
+    assert "cannot be read" in found.items[0].steps[0]
+    told = Story().see(subscription(item(tiered("volume"), 3)), 0, change="created")
+    balances = told.ledger(until=1).balances(day(1) * 1_000_000)
+    assert [(one.currency, one.mrr, one.basis, one.unvalued) for one in balances] == [("usd", 0, "unknown", 1)]
+
+
+def test_not_only_the_singular_discount_is_read() -> None:
+    assert mrr(subscription(discounts=[discount("di_1", percent=50), discount("di_2", percent=50)])) == 250
+
+
+def test_the_singular_discount_of_older_shapes_is_read_and_not_twice() -> None:
+    shown = discount("di_1", percent=50)
+    assert mrr(subscription(discounts=["di_1"], discount=shown)) == 500
+
+
+@pytest.mark.parametrize("coupon", [discount(amount=5000), discount(percent=100)])
+def test_mrr_is_never_negative(coupon: dict[str, object]) -> None:
+    told = Story().see(subscription(discounts=[coupon]), 0, change="created")
+    assert told.rows() == []
+
+
+def test_yesterdays_amount_does_not_meet_todays_interval() -> None:
+    told = Story().see(subscription(item(price(12_000, "year", id="price_year"))), 40, change="backfilled")
+    told.see(invoice(line(1500, price="price_month")), 40, change="backfilled")
+    assert told.rows() == [(0, 0, 1500, "new"), (31, 1500, 1000, "contraction")]
+
+
+def test_no_row_is_ever_in_the_future() -> None:
+    months = discount(percent=20, duration="repeating", end=day(90))
+    told = Story(PROFITWELL).see(subscription(discounts=[months]), 1, change="created")
+    for until in (1, 30, 89):
+        assert all(row[0] <= until for row in told.rows(until=until))
+    assert instant_of(told.state().book.due or 0) == datetime.fromtimestamp(day(90), UTC)
+
+
+def test_currencies_are_not_summed() -> None:
+    told = Story().see(subscription(), 0, change="created")
+    told.see(subscription(item(price(700, currency="eur")), name="sub_2", currency="eur"), 0, change="created")
+    assert told.play().customers() == {"cus_1": {"usd": 1000, "eur": 700}}
+
+
+def test_the_updates_of_a_subscription_are_not_capped() -> None:
+    told = Story().see(subscription(), 0, change="created")
+    for number in range(1, 201):
+        told.see(subscription(item(quantity=1 + number)), number)
+    assert len(told.rows()) == 201
+    assert told.rows()[-1] == (200, 200_000, 201_000, "expansion")
+
+
+def test_a_trial_that_ends_near_midnight_counts_at_that_instant() -> None:
+    midnight = day(14) - 1
+    trial = subscription(status="trialing", trial_end=midnight)
+    told = Story().see(trial, 0, change="created").see(subscription(trial_end=midnight), 14.01)
+    at = told.play().standing()[SUBJECT][0][1]
+    assert at == datetime.fromtimestamp(day(14), UTC) - timedelta(seconds=1)
+
+
+def test_more_than_ten_items_count_although_the_object_is_cut() -> None:
+    shown = [item(price(100), name=f"si_{number:02}") for number in range(10)]
+    long = subscription(*shown)
+    long["items"]["has_more"] = True
+    told = Story().see(long, 0, change="created")
+    lines = [line(100, of=f"si_{number:02}") for number in range(10)]
+    told.see(invoice(*lines, line(700, of="si_10"), line(50, of="si_11")), 0, change="created")
+    assert told.rows()[-1][2] == 1000 + 700 + 50
+    assert {movement.basis for movement in told.play().movements[-1:]} == {"invoice"}
+
+
+def test_more_than_ten_items_count_although_the_invoice_is_cut_too() -> None:
+    shown = [item(price(100), name=f"si_{number:02}") for number in range(10)]
+    long = subscription(*shown)
+    long["items"]["has_more"] = True
+    bill = invoice(*[line(100, of=f"si_{number:02}") for number in range(10)], subtotal=1750)
+    bill["lines"]["has_more"] = True
+    told = Story().see(long, 0, change="created").see(bill, 0, change="created")
+    assert told.rows()[-1][2] == 1750
+
+
+def test_parts_add_up_to_their_whole() -> None:
+    """Two plans of 100.00 a year are 16.67 together, not 16.66."""
+    both = subscription(item(price(10_000, "year")), item(price(10_000, "year"), name="si_2"))
+    told = Story().see(both, 0, change="created")
+    movement = told.play().movements[0]
+    assert movement.mrr_after == 1667
+    assert sorted(one["mrr"] for one in movement.detail["items"]) == [833, 834]
