@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.records import Record
+from schemas.envelope import Change
 from schemas.events.movement import MrrMovement
 from services.mrr.core import instant_of
 from services.mrr.policy import BAREMETRICS, CHARTMOGUL, PRESETS, PROFITWELL, STRIPE, Policy
