@@ -7,7 +7,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from hashlib import sha256
+from typing import Any, cast
 
 from pipeline.records import Record
 from schemas.catalogue import DATA_PARTITIONS, RAW_TOPICS
@@ -16,6 +17,7 @@ from schemas.ids import raw_id
 from schemas.partition import partition_of
 from schemas.subjects import kept_key, stripe_subject
 from simulator.founding import Company
+from simulator.ids import Kind
 from simulator.render.all import RENDERERS
 from simulator.render.payments import charge_kind
 from simulator.render.view import Json, Shape, Tree, View
@@ -52,7 +54,8 @@ def objects(company: Company, kind: str, *, shape: Shape = Shape.BASIL) -> Itera
         if kind == "customer" and thing.deleted_at is not None:
             yield owner, {"id": owner, "object": "customer", "deleted": True}
         else:
-            yield owner, view.render(charge_kind(thing) if kind == "charge" else kind, thing, _EXPANDED[kind])
+            rendered = charge_kind(thing) if kind == "charge" else cast(Kind, kind)
+            yield owner, view.render(rendered, thing, _EXPANDED[kind])
 
 
 @dataclass
@@ -103,7 +106,7 @@ class Observer:
             id=raw_id(
                 connection_id=self.connection_id,
                 object_id=object_id,
-                fingerprint=str(hash(value)),
+                fingerprint=sha256(value).hexdigest(),
                 previous_id=previous_id,
             ),
             source=f"stripe/{self.company.ids.account}",

@@ -94,7 +94,7 @@ def paid_out_of_band(invoice: StripeObject) -> bool:
     flag = invoice.get("paid_out_of_band")
     if isinstance(flag, bool):
         return flag
-    if "payments" not in invoice or invoice.get("status") != "paid":
+    if invoice.get("payments") is None or invoice.get("status") != "paid":
         return False
     paid = any(payment.get("status") == "paid" for payment in listed(invoice.get("payments")))
     due = invoice.get("amount_due")
