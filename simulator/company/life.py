@@ -17,6 +17,8 @@ from simulator.company.people import new_customer
 from simulator.company.periods import DAY, HOUR
 from simulator.company.world import World
 
+_GROUP = 5
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Growth:
@@ -30,7 +32,12 @@ class Growth:
     email_domain: str = "customers.example"
 
     def signup_at(self, seed: int, opened_at: int, number: int) -> int:
-        """When customer `number` signs up; grows with the number, without end."""
+        """When customer `number` signs up; never falls as the number grows, without end.
+
+        One group of five in ten is imported together: customers, and much of what they have, share a second.
+        """
+        if number // _GROUP % 10 == 0:
+            number -= number % _GROUP
         opening = int(self.customers * self.opening_share)
         place = Chance(seed, 1 << 40 | number).unit()
         opening_seconds = min(self.opening_days, self.days / 2) * DAY
@@ -58,6 +65,8 @@ class LivingCompany:
         customers.join(world, customer)
         chance = customer.chance
         wait = chance.between(1, 900) if chance.happens(0.96) else chance.between(DAY, 4 * DAY)
+        if number // _GROUP % 10 == 0 and chance.happens(0.8):
+            wait = 0
         if not chance.happens(0.03):
             world.at(world.now + wait, customer, self._subscribe, customer)
         if chance.happens(0.05):

@@ -4,14 +4,25 @@ from collections import Counter
 
 import pytest
 
+from simulator.company import customers
 from simulator.company.invariants import violations
 from simulator.company.life import Growth
+from simulator.company.model import Customer
 from simulator.company.periods import DAY, shift
 from simulator.founding import Company, found
 from simulator.truth.valuation import customer_mrr
 
 NOW = 1_795_500_000
 SMALL = Growth(customers=250, days=120)
+
+
+def life_of(who: Customer) -> list[tuple[object, ...]]:
+    return [
+        (who.email, who.deleted_at),
+        *((bill.created, bill.status, bill.total) for bill in who.invoices),
+        *((charge.created, charge.status) for charge in who.charges),
+        *((sold.created, sold.status, sold.ended_at) for sold in who.subscriptions),
+    ]
 
 
 def snapshot(company: Company) -> list[tuple[object, ...]]:
@@ -63,6 +74,24 @@ def test_a_later_anchor_lives_on_from_an_earlier_one() -> None:
 
 def test_another_seed_is_another_company() -> None:
     assert snapshot(found(seed=1, now=NOW, growth=SMALL)) != snapshot(found(seed=2, now=NOW, growth=SMALL))
+
+
+def test_a_customers_life_depends_on_nobody_elses() -> None:
+    alone, disturbed = (found(seed=7, now=NOW, growth=SMALL) for _ in range(2))
+    disturbed.world.act(customers.delete, disturbed.world.customers[5])
+    for company in (alone, disturbed):
+        company.world.advance(NOW + 40 * DAY)
+    for number in range(250):
+        one, other = alone.world.customers[number], disturbed.world.customers[number]
+        same = life_of(one) == life_of(other)
+        assert same == (number != 5), number
+
+
+def test_imported_customers_share_a_second() -> None:
+    world = found(seed=7, now=NOW, growth=SMALL).world
+    for shelf in (world.customers, world.subscriptions, world.invoices, world.charges):
+        seconds = Counter(thing.created for thing in shelf.newest(0, len(shelf)))
+        assert max(seconds.values()) >= 3
 
 
 def test_time_never_goes_back() -> None:
