@@ -22,6 +22,7 @@ from services.poller import lease as leases
 from services.poller.audit import Audit
 from services.poller.errors import LeaseLost
 from services.poller.lease import Lease
+from services.poller.memory import Housekeeping, save_memory
 from services.poller.outside import Outside
 from services.poller.session import Clients, Shell
 from services.poller.settings import Settings
@@ -39,6 +40,7 @@ _AWAY = (psycopg.Error, psycopg_pool.PoolTimeout, BrokerError)
 
 def serve(settings: Settings, frame: Frame) -> None:
     """Run the poller until it is asked to stop."""
+    save_memory()
     keyring = Keyring.read(settings.vault_private_keys)
     database = Database(settings.database_url.get_secret_value(), schema="poller", application="dropfix-poller")
     broker = Broker.of(settings)
@@ -64,6 +66,7 @@ class Poller:
         shell = Shell(outside, settings, frame.clock, self._audit, self._clients)
         self._work = Work(shell, keyring)
         self._wake = asyncio.Event()
+        self._housekeeping = Housekeeping()
         self._working: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
@@ -116,6 +119,7 @@ class Poller:
     def _ended(self, connection_id: str, task: asyncio.Task[None]) -> None:
         if self._working.get(connection_id) is task:
             del self._working[connection_id]
+        self._housekeeping.give_back()
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("the work on a connection ended", connection_id=connection_id, exc_info=error)
         self._wake.set()

@@ -53,14 +53,26 @@ def subscriptions_to_look_at(changed: Iterable[Changed]) -> list[str]:
     return [
         row.facts.subscription
         for row in changed
-        if row.known.kind == "invoice"
-        and row.facts.subscription is not None
-        and (_failing(row) or (row.was == "open" and row.facts.status in FINISHED_INVOICES))
+        if row.known.kind == "invoice" and row.facts.subscription is not None and (_failing(row) or _finished(row))
+    ]
+
+
+def intents_to_look_at(changed: Iterable[Changed]) -> list[str]:
+    """Payment intents of invoices that failed without a charge, or that were finished: no list shows their change."""
+    return [
+        intent
+        for row in changed
+        if row.known.kind == "invoice" and (_failing(row) or _finished(row))
+        for intent in row.facts.payment_intents
     ]
 
 
 def _failing(row: Changed) -> bool:
     return row.facts.status == "open" and row.facts.attempted
+
+
+def _finished(row: Changed) -> bool:
+    return row.facts.status in FINISHED_INVOICES and row.was != row.facts.status
 
 
 def new_transactions(changed: tuple[Changed, ...]) -> tuple[int, ...]:

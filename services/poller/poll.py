@@ -14,7 +14,7 @@ from runtime.logs import get_logger
 from services.poller.budget import kept
 from services.poller.changes import Changed, Seen
 from services.poller.errors import UnreadableAnswer
-from services.poller.follow import PUT_OFF, settled_intents, subscriptions_to_look_at
+from services.poller.follow import PUT_OFF, intents_to_look_at, settled_intents, subscriptions_to_look_at
 from services.poller.kinds import Kind
 from services.poller.plan import (
     HOT,
@@ -40,6 +40,7 @@ from services.poller.store import (
     mark_missing,
     measure,
     move_cursor,
+    new_ids,
     put_off,
 )
 
@@ -56,6 +57,7 @@ class Polled:
     list_calls: int = 0
     left_out: tuple[str, ...] = ()
     unreadable: list[str] = field(default_factory=list)
+    sizes: Sizes = field(default_factory=Sizes)
 
 
 class Poll:
@@ -74,6 +76,7 @@ class Poll:
         tick = session.lease.tick
         known = await session.shell.outside.run(lambda conn: cursors(conn, session.connection_id))
         sizes = await self._sizes(tick)
+        self._result.sizes = sizes
         tier = tier_of(sizes, allowed=session.meter.allowed)
         wanted = letters_of(tier, tick)
         letters = kept(wanted, session.meter.calls_affordable())
@@ -163,17 +166,21 @@ class Poll:
         session = self._session
         room = min(FOCUSED_A_POLL, session.meter.focused_left)
         room -= await self._find_invoices(room)
-        now = self._now()
-        subscriptions = subscriptions_to_look_at(self._changed.values())
-        await session.shell.outside.run(
-            lambda conn: make_due(conn, session.connection_id, subscriptions, now=now, since=self._began)
-        )
-        due = await session.shell.outside.run(
-            lambda conn: due_objects(conn, session.connection_id, now=now, limit=max(0, room))
-        )
-        readable = [(kind, object_id) for kind, object_id in due if self._reader.capabilities.can_read(kind)]
-        disputed = [(kind, object_id) for object_id, kind in self._disputed.items()]
-        await asyncio.gather(*(self._read_alone(kind, object_id) for kind, object_id in [*disputed, *readable]))
+        now, changed = self._now(), list(self._changed.values())
+        intents = intents_to_look_at(changed)
+        ids = subscriptions_to_look_at(changed) + intents
+
+        def choose(conn: Connection) -> list[tuple[Kind, str]]:
+            make_due(conn, session.connection_id, ids, now=now, since=self._began)
+            unknown: list[tuple[Kind, str]] = [
+                ("payment_intent", one) for one in new_ids(conn, session.connection_id, intents)
+            ]
+            return [*unknown, *due_objects(conn, session.connection_id, now=now, limit=max(0, room))][: max(0, room)]
+
+        chosen = [(kind, object_id) for object_id, kind in self._disputed.items()]
+        chosen += await session.shell.outside.run(choose)
+        readable = [(kind, object_id) for kind, object_id in chosen if self._reader.capabilities.can_read(kind)]
+        await asyncio.gather(*(self._read_alone(kind, object_id) for kind, object_id in readable))
 
     async def _find_invoices(self, room: int) -> int:
         """Charges that newly settled: their invoices are due, and a failed one's that is on no known invoice is looked

@@ -156,6 +156,12 @@ def subjects_of(conn: Connection, connection_id: str, ids: Sequence[str]) -> dic
     return dict(cast(Iterable[tuple[str, str]], rows))
 
 
+def new_ids(conn: Connection, connection_id: str, ids: Sequence[str]) -> list[str]:
+    """Those of the ids that were never seen."""
+    known = subjects_of(conn, connection_id, ids) if ids else {}
+    return [object_id for object_id in dict.fromkeys(ids) if object_id not in known]
+
+
 def measure(conn: Connection, connection_id: str) -> Sizes:
     """Count the account, and keep the count beside the connection."""
     row = conn.execute(statement("measure"), {"connection_id": connection_id}).fetchone()

@@ -14,6 +14,7 @@ import stripe
 
 from runtime.database import Connection
 from runtime.logs import get_logger
+from services.poller.budget import allowed_reads
 from services.poller.changes import Outcome
 from services.poller.connect import count_customers
 from services.poller.first_minute import STAGES, Progress, Stage, Task, percent_of, tasks
@@ -24,7 +25,7 @@ from services.poller.reader import PageRead
 from services.poller.session import Session
 from services.poller.shards import Shard, add_shards, forget_shards, move_shard, plan_shards
 from services.poller.status import update_status
-from services.poller.store import measure, move_cursor
+from services.poller.store import measure, move_cursor, transactions_of_window
 
 READERS_PER_LIST = 6
 SAY_EVERY = 0.4
@@ -201,6 +202,8 @@ class FirstSync:
             for name in HOT:
                 move_cursor(conn, session.connection_id, name, Cursor(at=session.connected_at))
             forget_shards(conn, session.connection_id)
+            transactions = transactions_of_window(conn, session.connection_id, session.shell.clock.now().date())
+            session.meter.allowed = allowed_reads(transactions)
             now = session.shell.clock.now()
             done = {**self._progress(), "stage": "done"}
             columns = {"state": "live", "synced_at": now, "customers_counted": sizes.customers, "progress": done}
