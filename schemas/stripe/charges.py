@@ -21,6 +21,12 @@ HARD_DECLINES = frozenset(
 confirm that payment."""
 
 
+BANK_DEBITS = frozenset(
+    {"ach_debit", "acss_debit", "au_becs_debit", "bacs_debit", "nz_bank_account", "sepa_debit", "us_bank_account"}
+)
+"""Kinds of payment whose charge is made at the attempt, and succeeds or fails days later."""
+
+
 def has_failed(charge: StripeObject) -> bool:
     """Whether the attempt failed. A charge ends as succeeded or failed and never leaves either."""
     return charge.get("status") == "failed"
@@ -29,6 +35,11 @@ def has_failed(charge: StripeObject) -> bool:
 def is_pending(charge: StripeObject) -> bool:
     """Whether a bank debit is on its way: days may pass before it succeeds or fails."""
     return charge.get("status") == "pending"
+
+
+def is_bank_debit(charge: StripeObject) -> bool:
+    """Whether the charge is of a kind that takes days."""
+    return path(charge, "payment_method_details", "type") in BANK_DEBITS
 
 
 def payment_intent_id(charge: StripeObject) -> str | None:

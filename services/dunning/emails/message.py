@@ -1,0 +1,55 @@
+"""The message that goes out: headers, text and HTML, as `email.message` builds it."""
+
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime
+from hashlib import sha256
+from urllib.parse import quote
+
+from services.dunning.decisions import Sender
+from services.dunning.emails.render import Rendered
+from services.dunning.facts import mail_key
+
+
+def message_id(sender: Sender, *, episode_id: str, step: int, attempt: str = "") -> str:
+    """The Message-ID: a hash of episode and step, so that a repeat would be seen as one by whoever gets it."""
+    name = sha256(mail_key(episode_id, step, attempt).encode()).hexdigest()[:40]
+    return f"<{name}@{sender.address.partition('@')[2]}>"
+
+
+def message_of(
+    rendered: Rendered,
+    *,
+    sender: Sender,
+    recipient: str,
+    identifier: str,
+    at: datetime,
+    unsubscribe_url: str | None = None,
+) -> EmailMessage:
+    """The message. `identifier` is its Message-ID, `at` its date (aware)."""
+    message = EmailMessage()
+    message["From"] = Address(display_name=_plain(sender.name), addr_spec=sender.address)
+    message["To"] = Address(addr_spec=recipient)
+    if sender.reply_to:
+        message["Reply-To"] = Address(addr_spec=sender.reply_to)
+    message["Subject"] = rendered.subject
+    message["Date"] = format_datetime(at)
+    message["Message-ID"] = identifier
+    message["Auto-Submitted"] = "auto-generated"
+    for name, value in _unsubscribe(sender, unsubscribe_url).items():
+        message[name] = value
+    message.set_content(rendered.text)
+    message.add_alternative(rendered.html, subtype="html")
+    return message
+
+
+def _unsubscribe(sender: Sender, url: str | None) -> dict[str, str]:
+    """RFC 2369 and 8058: one click where there is a page for it, else an email to who reads the replies."""
+    if url is None:
+        return {"List-Unsubscribe": f"<mailto:{sender.reply_to or sender.address}?subject={quote('unsubscribe')}>"}
+    return {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+
+
+def _plain(text: str) -> str:
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())

@@ -1,0 +1,81 @@
+"""Why an open episode is held: what must be looked at, or changed, before another email goes."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from services.dunning.cases import Case
+from services.dunning.contact import contact_of
+from services.dunning.decisions import Hold, Image, Release, Suppression
+from services.dunning.facts import Facts, Mail
+
+HOLDS = {
+    "sending_off": "sending is off",
+    "held": "a person holds it",
+    "needs_review": "it is unknown whether the last email arrived",
+    "disputed": "a payment is disputed",
+    "no_address": "the customer has no email address",
+    "unsubscribed": "the customer unsubscribed",
+    "bounced": "emails to this address bounce",
+    "complained": "the customer complained about an email",
+    "suppressed": "this address is not to be mailed",
+    "refused": "the mail server refused this address for good",
+    "canceling": "the subscription is set to end",
+    "below_threshold": "what is due is below the threshold",
+}
+"""Every reason, as a founder reads it."""
+
+
+def hold_reason(
+    facts: Facts,
+    image: Image,
+    *,
+    cases: Sequence[Case],
+    below_threshold: bool,
+    stop_when_canceling: bool,
+    mails: Iterable[Mail],
+    unknown: Mail | None,
+) -> str | None:
+    """One of HOLDS, the one that a person has to know of first; None where nothing holds the episode."""
+    email = contact_of(facts, image).email
+    released_at = max((ruling.at for ruling, _ in image.each(Release)), default=None)
+    reasons = (
+        ("sending_off", image.mode == "off"),
+        ("held", _is_held(image)),
+        ("needs_review", unknown is not None),
+        ("disputed", any(dispute.open for dispute in facts.disputes.values())),
+        ("no_address", email is None),
+        (_suppressed(image, email) or "", True),
+        ("refused", _was_refused(mails, email, released_at)),
+        ("canceling", stop_when_canceling and any(case.canceling for case in cases)),
+        ("below_threshold", below_threshold),
+    )
+    return next((reason for reason, holds in reasons if holds and reason), None)
+
+
+def _is_held(image: Image) -> bool:
+    held = False
+    for ruling in image.rulings:
+        if isinstance(ruling.detail, Hold | Release):
+            held = isinstance(ruling.detail, Hold)
+    return held
+
+
+def _suppressed(image: Image, email: str | None) -> str | None:
+    """Why the customer or its address is not to be mailed, by the last decision about each."""
+    by_whom: dict[str, Suppression] = {}
+    for ruling, suppression in image.each(Suppression):
+        by_whom[ruling.subject or (suppression.email or "").strip().lower()] = suppression
+    address = (email or "").strip().lower()
+    for whom, suppression in by_whom.items():
+        about_us = whom == address or suppression.email is None
+        if about_us and not suppression.lifted:
+            return suppression.reason if suppression.reason in HOLDS else "suppressed"
+    return None
+
+
+def _was_refused(mails: Iterable[Mail], email: str | None, released_at: datetime | None) -> bool:
+    """Whether the last email was refused for good, and neither the address changed nor a person said to go on."""
+    last = max(mails, key=lambda mail: mail.at, default=None)
+    if last is None or last.state != "failed" or last.recipient != email:
+        return False
+    return released_at is None or released_at < last.at
