@@ -54,9 +54,11 @@ def _sum(amounts: object) -> int | None:
 
 
 def _tax(invoice: StripeObject) -> int | None:
-    """`total_taxes` since basil, `tax` before."""
-    taxes = _sum(invoice.get("total_taxes"))
-    return whole(invoice.get("tax")) if taxes is None else taxes
+    """`total_taxes` since basil, `total_tax_amounts` and `tax` before."""
+    for name in ("total_taxes", "total_tax_amounts"):
+        if (taxes := _sum(invoice.get(name))) is not None:
+            return taxes
+    return whole(invoice.get("tax"))
 
 
 INVOICES = Table(
