@@ -1,0 +1,1 @@
+"""The command `dropfix`: it assembles what the services bring."""

@@ -1,0 +1,82 @@
+"""`dropfix`: the commands, and how every one of them ends."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from cli.errors import CommandError
+from cli.output import progress
+
+EPILOG = (
+    "Exit codes: 0 done · 1 it could not be done · 2 the command line or the settings are wrong · "
+    "3 what was asked about does not run · 4 a check did not hold."
+)
+
+app = typer.Typer(
+    name="dropfix",
+    help="Churn signals, exact MRR and dunning from a read-only Stripe key.\n\nStart with `dropfix demo`.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    epilog=EPILOG,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"dropfix {version('dropfix')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Everything is a command below."""
+
+
+def _assemble() -> None:
+    """Mount the commands: those of the project first, then what each service brings."""
+    from cli.commands import demo, run, servers, status, stripe
+    from cli.services import all_services
+
+    for module in (demo, run, status, servers):
+        module.add_to(app)
+    app.add_typer(stripe.app, name="stripe")
+    for service in all_services():
+        brought = service.commands()
+        if brought is not None and service.name != "poller":
+            app.add_typer(brought.commands, name=service.name)
+        elif brought is not None:
+            stripe.app.add_typer(brought.commands)
+
+
+def main() -> None:
+    """The command. What is expected to go wrong ends in one message, never in a stack trace."""
+    from runtime.errors import RuntimeFault
+
+    _assemble()
+    try:
+        app(prog_name="dropfix", standalone_mode=True)
+    except CommandError as error:
+        _tell(str(error), error.remedy)
+        sys.exit(error.code)
+    except RuntimeFault as error:
+        _tell(str(error), "")
+        sys.exit(1)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has seen enough
+        sys.exit(0)
+
+
+def _tell(message: str, remedy: str) -> None:
+    progress.print(f"[red]✗[/] {message}", markup=True)
+    if remedy:
+        progress.print(f"  {remedy}", markup=False)

@@ -1,0 +1,34 @@
+"""Where the data of a stack is when nobody says."""
+
+import os
+from pathlib import Path
+
+from cli.errors import NOT_RUNNING, CommandError
+from deploy.embedded.state import StackReport, read_state
+
+DATA_DIR_SETTING = "DROPFIX_DATA_DIR"
+KINDS = ("demo", "run")
+
+
+def default_data_dir(kind: str) -> Path:
+    """`DROPFIX_DATA_DIR`, else the user's data folder (XDG): the demo and real data never share one."""
+    named = os.environ.get(DATA_DIR_SETTING)
+    if named:
+        return Path(named)
+    home = os.environ.get("XDG_DATA_HOME")
+    return (Path(home) if home else Path.home() / ".local" / "share") / "dropfix" / kind
+
+
+def running_stack(data_dir: Path | None) -> tuple[Path, StackReport]:
+    """The stack of the folder, or the one that runs in a default folder; raises CommandError where none does."""
+    candidates = [data_dir] if data_dir else [default_data_dir(kind) for kind in KINDS]
+    for root in candidates:
+        report = read_state(root.expanduser().resolve())
+        if report is not None and report.runs:
+            return root.expanduser().resolve(), report
+    where = f"in {data_dir}" if data_dir else "in the default data folders"
+    raise CommandError(
+        f"no stack of DropFix runs {where}",
+        remedy="start one with `dropfix demo` or `dropfix run`, or name its folder with --data-dir",
+        code=NOT_RUNNING,
+    )

@@ -1,0 +1,54 @@
+"""The services that there are: found by their folders, so that another is added by adding one."""
+
+import importlib
+import importlib.util
+import pkgutil
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import services
+from cli.errors import USAGE, CommandError
+
+if TYPE_CHECKING:
+    from runtime.migrations import ServiceSchema
+
+ORDER = ("poller", "mirror", "mrr", "detector", "dunning", "console")
+"""The order in which they are named, migrated and started; a service that is not in it comes last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service by its name."""
+
+    name: str
+
+    def schema(self) -> "ServiceSchema":
+        """Its tables: what its `app` module says its migrations are. Importing it costs memory."""
+        found: ServiceSchema = importlib.import_module(f"services.{self.name}.app").MIGRATIONS
+        return found
+
+    def commands(self) -> ModuleType | None:
+        """Its `commands` module, if it adds to the command line."""
+        try:
+            return importlib.import_module(f"services.{self.name}.commands")
+        except ModuleNotFoundError as error:
+            if error.name != f"services.{self.name}.commands":
+                raise
+            return None
+
+
+def all_services() -> list[Service]:
+    """Every service, in order: a folder under `services/` that can be started is one."""
+    names = [module.name for module in pkgutil.iter_modules(services.__path__) if module.ispkg]
+    ranked = sorted(names, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
+    return [Service(name) for name in ranked if importlib.util.find_spec(f"services.{name}.__main__") is not None]
+
+
+def service_named(name: str) -> Service:
+    """One service; raises CommandError naming those there are."""
+    for service in all_services():
+        if service.name == name:
+            return service
+    names = ", ".join(service.name for service in all_services())
+    raise CommandError(f"there is no service {name!r}", remedy=f"there are {names}", code=USAGE)
