@@ -1,15 +1,14 @@
 """The whole life of a consumer process: connect, lease a slot, check, seek, consume, relay, fire timers, drain."""
 
-import logging
-import os
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pipeline.apply import Applier
 from pipeline.dead_letters import DeadLetterLimit
+from pipeline.ending import end_process
 from pipeline.engine import Engine
-from pipeline.errors import PassingFault, PipelineError
+from pipeline.errors import PassingFault
 from pipeline.log import LogReader
 from pipeline.processor import Processor
 from pipeline.relay import Relay
@@ -31,8 +30,6 @@ SOURCES: dict[SourceName, tuple[str, str]] = {
     "faust": ("pipeline.sources.faust", "FaustSource"),
     "kafka-python": ("pipeline.sources.kafka_python", "KafkaPythonSource"),
 }
-ENDED = 1
-"""Exit code of a process that a fault ended; its supervisor starts it again, from PostgreSQL."""
 
 
 def inputs_of(processor: Processor[Any]) -> tuple[Topic, ...]:
@@ -100,16 +97,6 @@ def make_source(
     module, cls = SOURCES[name]
     source: Source = getattr(import_module(module), cls)(broker, group=group, topics=topics, instance_id=instance_id)
     return source
-
-
-def end_process(error: BaseException) -> NoReturn:
-    """Say why, and end at once: whatever is open is rolled back by PostgreSQL, nothing is acknowledged on the way."""
-    if isinstance(error, PipelineError):
-        log.critical("ended", kind=type(error).__name__, reason=str(error))
-    else:
-        log.critical("ended by a fault that nobody expected", exc_info=error)
-    logging.shutdown()
-    os._exit(ENDED)
 
 
 def _must_exist(log_reader: LogReader, topics: tuple[Topic, ...]) -> None:

@@ -1,1 +1,247 @@
-class FaustSource: ...
+"""Records by Faust (faust-streaming, over aiokafka).
+
+What Faust does wrong when left to itself, and what is done here instead:
+
+- it acknowledges events whose agent raised: so the agent never raises, it waits or ends the process;
+- it starts at Kafka's committed offsets: so its consumer is given PostgreSQL's, at the start and at every rebalance;
+- it commits what was acknowledged: so what it commits is replaced by our hints;
+- a concurrent agent commits past events in flight: so there is one, and its transaction runs inline;
+- its tables, windows, producer and web server are not used.
+"""
+
+import asyncio
+import ssl
+import tempfile
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import aiokafka.errors
+import aiokafka.structs
+import faust
+import faust.contrib.asgi
+import uvloop
+from faust.transport.drivers import aiokafka as driver
+
+from pipeline.ending import end_process
+from pipeline.errors import Fatal, PassingFault
+from pipeline.failpoints import failpoint
+from pipeline.records import LogPartition, Record
+from pipeline.sources import (
+    BATCH_RECORDS,
+    HEARTBEAT_MS,
+    MAX_POLL_INTERVAL_MS,
+    SESSION_TIMEOUT_MS,
+    Sink,
+    backoff,
+)
+from runtime.kafka import Broker
+from runtime.logs import get_logger
+from schemas.catalogue import Topic
+
+log = get_logger(__name__)
+
+WITHIN_SECONDS = 0.2
+TICK_SECONDS = 0.25
+COMMIT_SECONDS = 5.0
+STOP_SECONDS = 5.0
+REQUEST_SECONDS = 30.0
+
+Positions = Mapping[LogPartition, int]
+
+
+class _Consumer(driver.Consumer):
+    """Faust's consumer, but for where it starts and what it commits. Its transport is always a `_Transport`."""
+
+    async def seek_to_committed(self) -> Mapping[Any, int]:
+        """Seek to PostgreSQL's offsets; called at the start and at every rebalance."""
+        await super().seek_to_committed()
+        positions = await self.transport.take_up(self.assignment())
+        owned = self.assignment()
+        sought = {tp: offset for tp, offset in positions.items() if tp in owned}
+        await self.seek_wait({driver.ensure_aiokafka_TP(tp): offset for tp, offset in sought.items()})
+        return sought
+
+    async def _commit(self, offsets: Mapping[Any, int]) -> bool:
+        """Commit our hints in place of what Faust holds for done, which it is thereby allowed to forget."""
+        owned = self.assignment()
+        hints = {tp: offset for tp, offset in self.transport.take_hints().items() if tp in owned}
+        if hints:
+            failpoint("hint")
+            try:
+                await self._thread.call_thread(self._thread._ensure_consumer().commit, hints)
+            except aiokafka.errors.KafkaError as error:
+                log.debug("the hint was not taken", reason=repr(error))
+        return True
+
+    def verify_event_path(self, now: float, tp: Any) -> None:
+        """Faust's own watch for stalls looks at commits, which are not what progress is here."""
+
+
+class _Transport(driver.Transport):
+    """Carries the two questions of `_Consumer` to the source."""
+
+    Consumer = _Consumer
+    take_up: Callable[[Collection[Any]], Awaitable[Mapping[Any, int]]]
+    take_hints: Callable[[], Mapping[Any, int]]
+
+
+class FaustSource:
+    """The default of detector and mrr. `instance_id` makes the worker a static member of the group."""
+
+    def __init__(self, broker: Broker, *, group: str, topics: Collection[Topic], instance_id: str | None) -> None:
+        self._broker = broker
+        self._group = f"{broker.prefix}{group}"
+        self._instance_id = instance_id
+        self._names = {topic.full_name(broker.prefix): topic.name for topic in topics}
+        self._owned: set[LogPartition] = set()
+
+    def run(self, sink: Sink, stopping: Event) -> None:
+        """Consume until `stopping` is set (see Source). A fault that is not passing ends the process from within."""
+        uvloop.run(self._serve(sink, stopping))
+
+    async def _serve(self, sink: Sink, stopping: Event) -> None:
+        with tempfile.TemporaryDirectory(prefix="dropfix-faust-") as folder:
+            app = self._app(sink, Path(folder))
+            faust.contrib.asgi.bind_to_running_loop(app)
+            app.finalize()
+            await app.maybe_start()
+            while not stopping.is_set():
+                if app.should_stop or app.crash_reason is not None:
+                    end_process(app.crash_reason or Fatal("Faust stopped by itself"))
+                with _ending():
+                    sink.tick()
+                await asyncio.sleep(TICK_SECONDS)
+            try:
+                await asyncio.wait_for(app.stop(), STOP_SECONDS)
+            except TimeoutError:
+                log.warning("Faust did not stop in time; its offsets are in PostgreSQL anyway")
+
+    def _app(self, sink: Sink, folder: Path) -> Any:
+        app = faust.App(
+            id=self._group,
+            broker=[f"kafka://{address}" for address in self._broker.bootstrap_servers.split(",")],
+            broker_credentials=_credentials(self._broker.security or {}),
+            broker_session_timeout=SESSION_TIMEOUT_MS / 1000,
+            broker_heartbeat_interval=HEARTBEAT_MS / 1000,
+            broker_max_poll_interval=MAX_POLL_INTERVAL_MS / 1000,
+            broker_request_timeout=REQUEST_SECONDS,
+            broker_commit_interval=COMMIT_SECONDS,
+            broker_max_poll_records=BATCH_RECORDS,
+            producer_request_timeout=REQUEST_SECONDS,
+            consumer_auto_offset_reset="earliest",
+            consumer_group_instance_id=self._instance_id,
+            stream_buffer_maxsize=BATCH_RECORDS,
+            stream_wait_empty=True,
+            topic_disable_leader=True,
+            topic_allow_declare=False,
+            table_standby_replicas=0,
+            worker_redirect_stdouts=False,
+            web_enabled=False,
+            datadir=str(folder),
+            store="memory://",
+            autodiscover=False,
+        )
+        transport = _Transport(app.conf.broker, app)
+        transport.take_up = lambda assigned: self._take_up(sink, assigned)
+        transport.take_hints = lambda: self._hints(sink)
+        app.transport = transport
+        topic = app.topic(*self._names, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes)
+
+        async def consume(stream: Any) -> None:
+            async for events in stream.take_events(BATCH_RECORDS, within=WITHIN_SECONDS):
+                await self._deliver(sink, events)
+
+        app.agent(topic, name="consume", concurrency=1)(consume)
+        return app
+
+    async def _take_up(self, sink: Sink, assigned: Collection[Any]) -> Mapping[Any, int]:
+        """Follow a rebalance: forget what was lost, position everything that is ours now."""
+        places = {self._place(tp): tp for tp in assigned}
+        if lost := self._owned - set(places):
+            sink.revoked(list(lost))
+        self._owned = set(places)
+        failures = 0
+        while places:
+            try:
+                with _ending():
+                    positions = sink.assigned(list(places))
+            except PassingFault as error:
+                failures += 1
+                log.warning("the assigned partitions cannot be taken up yet", reason=str(error))
+                await asyncio.sleep(backoff(failures))
+            else:
+                failpoint("assigned")
+                return {places[place]: offset for place, offset in positions.items()}
+        return {}
+
+    async def _deliver(self, sink: Sink, events: Sequence[Any]) -> None:
+        """Events come mixed: group them by partition, each group is a batch."""
+        events = sorted(events, key=lambda event: (event.message.topic, event.message.partition))
+        for _, group in groupby(events, key=lambda event: (event.message.topic, event.message.partition)):
+            await self._until_applied(sink, [self._record(event.message) for event in group])
+
+    async def _until_applied(self, sink: Sink, records: Sequence[Record]) -> None:
+        failures = 0
+        while True:
+            try:
+                with _ending():
+                    sink.batch(records)
+            except PassingFault as error:
+                failures += 1
+                log.warning("a batch is tried again", place=records[0].place, failures=failures, reason=str(error))
+                await asyncio.sleep(backoff(failures))
+            else:
+                await asyncio.sleep(0)
+                return
+
+    def _hints(self, sink: Sink) -> Mapping[Any, int]:
+        return {
+            aiokafka.structs.TopicPartition(f"{self._broker.prefix}{place.topic}", place.partition): offset
+            for place, offset in sink.hints().items()
+        }
+
+    def _record(self, message: Any) -> Record:
+        return Record(
+            topic=self._names[message.topic],
+            partition=message.partition,
+            offset=message.offset,
+            key=message.key,
+            value=message.value,
+            headers=tuple(message.headers or ()),
+            timestamp_ms=int((message.timestamp or 0) * 1000),
+        )
+
+    def _place(self, tp: Any) -> LogPartition:
+        return LogPartition(self._names[tp.topic], tp.partition)
+
+
+@contextmanager
+def _ending() -> Iterator[None]:
+    """Passing faults go on to who can wait; any other ends the process, before Faust acknowledges the event."""
+    try:
+        yield
+    except PassingFault:
+        raise
+    except Exception as error:
+        end_process(error)
+        raise
+
+
+def _credentials(security: Mapping[str, Any]) -> Any:
+    """The broker's security as Faust takes it."""
+    protocol = security.get("security_protocol", "PLAINTEXT")
+    if protocol == "PLAINTEXT":
+        return None
+    context = ssl.create_default_context(cafile=security.get("ssl_cafile")) if protocol.endswith("SSL") else None
+    if protocol == "SSL":
+        return faust.SSLCredentials(context)
+    return faust.SASLCredentials(
+        username=security.get("sasl_plain_username"),
+        password=security.get("sasl_plain_password"),
+        mechanism=security.get("sasl_mechanism"),
+        ssl_context=context,
+    )
