@@ -21,17 +21,25 @@ Probe = Callable[[], Awaitable[bool]]
 """Whether a process is healthy now."""
 
 
+PLAIN = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV")
+
+
+def plain_environment() -> dict[str, str]:
+    """What a program needs to run at all, and no setting of anybody."""
+    return {name: os.environ[name] for name in PLAIN if name in os.environ}
+
+
 @dataclass(frozen=True, kw_only=True)
 class ProcessSpec:
     """What the supervisor is to keep running. Times in seconds.
 
-    `environment` is added to the supervisor's own. `probe` says whether it is healthy; a process without one is
+    `environment` is all it is given: nothing of the supervisor's own gets to it by accident. `probe` says whether it is healthy; a process without one is
     healthy while it lives. `hopeless_exits` are exit codes that no restart cures: it stays down.
     """
 
     name: str
     argv: tuple[str, ...]
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=plain_environment)
     probe: Probe | None = None
     ready_seconds: float = 60.0
     stop_signal: signal.Signals = signal.SIGTERM
@@ -88,7 +96,7 @@ async def spawn(spec: ProcessSpec, *, log: Path, mark: str) -> asyncio.subproces
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env={**os.environ, **spec.environment, MARK: mark},
+            env={**spec.environment, MARK: mark},
             start_new_session=True,
         )
 

@@ -76,9 +76,10 @@ class EmbeddedStack:
         self._identity = Identity.of(os.getpid())
         self._others: dict[str, str] = {}
         self._ports: dict[str, int] = {}
+        self._earlier_ports: Mapping[str, int] = {}
         self._order: list[list[str]] = []
         self._resources = contextlib.ExitStack()
-        self._supervisor = Supervisor(logs=self.data.logs, mark=str(self.data.root), changed=self._write)
+        self._supervisor = Supervisor(logs=self.data.logs, mark=str(self.data.root), changed=self._write, tell=tell)
 
     @property
     def addresses(self) -> Addresses:
@@ -108,9 +109,10 @@ class EmbeddedStack:
         """Start the servers and wait until they are healthy; raises an EmbeddedError that says what is missing."""
         self._resources.enter_context(held(self.data))
         before = read_state(self.data.root)
+        self._earlier_ports = before.ports if before else {}
         if left := await asyncio.to_thread(end_orphans, self.data):
             self._tell(f"stopped {left} process(es) that an earlier start had left")
-        self._ports = choose_ports(_PORTS, wanted={**(before.ports if before else {}), **self._wanted})
+        self._ports = choose_ports(_PORTS, wanted={**self._earlier_ports, **self._wanted})
         self._write()
         specs = await asyncio.gather(*self._preparations())
         await self.run(specs)
@@ -167,6 +169,12 @@ class EmbeddedStack:
             probe=http_probe(health),
             health_url=health,
         )
+
+    def reserve(self, names: Sequence[str], *, wanted: Mapping[str, int] | None = None) -> dict[str, int]:
+        """A free port for each name, the same as the last time where it is still free; asked for after the start."""
+        chosen = choose_ports(names, wanted={**(wanted or {}), **self._earlier_ports})
+        self._ports.update(chosen)
+        return chosen
 
     async def run(self, specs: Sequence[ProcessSpec]) -> None:
         """Keep these running and wait until they are healthy; raises StartFailed. Stopped before what ran already."""

@@ -36,6 +36,7 @@ class Child:
     log: Path
     mark: str
     changed: Callable[[], None]
+    tell: Callable[[str], None] = lambda _: None
     process: asyncio.subprocess.Process | None = None
     identity: Identity | None = None
     state: ProcessState = "starting"
@@ -62,11 +63,14 @@ class Child:
                 started = time.monotonic()
                 await self._run_once()
                 if self.last_exit in self.spec.hopeless_exits:
+                    self.tell(f"{self.spec.name} {_ended(self.last_exit)} and stays down; see {self.log}")
                     self._become("failed")
                     return
                 self.failures = 1 if time.monotonic() - started > SETTLED_SECONDS else self.failures + 1
+                delay = restart_delay(failures=self.failures)
+                self.tell(f"{self.spec.name} {_ended(self.last_exit)}; it starts again in {delay:.1f} s")
                 self._become("restarting")
-                await asyncio.sleep(restart_delay(failures=self.failures))
+                await asyncio.sleep(delay)
                 self.restarts += 1
         finally:
             await asyncio.shield(self._end())
@@ -118,8 +122,12 @@ class Child:
 
     def explain(self) -> str:
         """What to tell when it does not become healthy."""
-        ended = "did not become healthy" if self.last_exit is None else f"ended with code {self.last_exit}"
+        ended = "did not become healthy" if self.last_exit is None else _ended(self.last_exit)
         return f"{self.spec.name} {ended}; the end of {self.log}:\n{tail(self.log)}"
+
+
+def _ended(code: int | None) -> str:
+    return f"was ended by signal {-code}" if code is not None and code < 0 else f"ended with code {code}"
 
 
 def bound_log(log: Path, *, limit: int = LOG_LIMIT_BYTES) -> None:
@@ -131,10 +139,12 @@ def bound_log(log: Path, *, limit: int = LOG_LIMIT_BYTES) -> None:
 
 
 class Supervisor:
-    """Keeps a stack's processes. `changed` is called whenever the report is another."""
+    """Keeps a stack's processes. `changed` is called when the report is another, `tell` with news for a person."""
 
-    def __init__(self, *, logs: Path, mark: str, changed: Callable[[], None]) -> None:
-        self._logs, self._mark, self._changed = logs, mark, changed
+    def __init__(
+        self, *, logs: Path, mark: str, changed: Callable[[], None], tell: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._logs, self._mark, self._changed, self._tell = logs, mark, changed, tell
         self._children: dict[str, Child] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -145,7 +155,13 @@ class Supervisor:
     def add(self, specs: Sequence[ProcessSpec]) -> None:
         """Keep these running from now on."""
         for spec in specs:
-            child = Child(spec=spec, log=self._logs / f"{spec.name}.log", mark=self._mark, changed=self._changed)
+            child = Child(
+                spec=spec,
+                log=self._logs / f"{spec.name}.log",
+                mark=self._mark,
+                changed=self._changed,
+                tell=self._tell,
+            )
             self._children[spec.name] = child
             self._tasks[spec.name] = asyncio.create_task(child.keep(), name=spec.name)
 
