@@ -14,6 +14,8 @@ EPILOG = (
     "3 what was asked about does not run · 4 a check did not hold."
 )
 
+DEBUG = "DROPFIX_DEBUG"
+
 app = typer.Typer(
     name="dropfix",
     help="Churn signals, exact MRR and dunning from a read-only Stripe key.\n\nStart with `dropfix demo`.",
@@ -74,6 +76,11 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has seen enough
         sys.exit(0)
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        _tell(f"this should not have happened: {type(error).__name__}: {error}", f"{DEBUG}=1 shows where")
+        sys.exit(1)
 
 
 def _tell(message: str, remedy: str) -> None:

@@ -160,8 +160,8 @@ def _connect(api: ConsoleApi, account: dict[str, Any], stack: EmbeddedStack, str
         api.post("/api/setup", {"workspace": WORKSPACE, "email": EMAIL, "password": account["password"]})
     if not api.get("/api/stripe/status")["connections"]:
         step("connecting the account with its restricted key")
-        key = httpx.get(f"{stripe}/_keys", trust_env=False, timeout=15).json()["keys"]["full"]
-        api.post("/api/stripe/connect", {"key": key})
+        keys = httpx.get(f"{stripe}/_keys", trust_env=False, timeout=15).json()["keys"]
+        api.post("/api/stripe/connect", {"key": next(key["secret"] for key in keys if key["name"] == "full")})
     return str(api.post("/api/sign_in_link", {"email": EMAIL})["url"])
 
 
