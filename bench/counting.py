@@ -74,8 +74,11 @@ class Count:
     published: int = 0
 
 
+@dataclass(frozen=True, slots=True)
 class CountingCore:
-    """Counts."""
+    """Counts. Without `alarms` it sets no timers: then the transaction is as small as it gets."""
+
+    alarms: bool = True
 
     def empty(self, subject: str) -> Count:
         return Count(subject)
@@ -93,11 +96,11 @@ class CountingCore:
     def decide(self, state: Count, policy: None, now: datetime) -> Effects[Count]:
         """Every tenth record is an event; a day after the latest record is an alarm."""
         due_at = state.latest + ALARM_AFTER
-        if due_at <= now:
+        if self.alarms and state.latest != NEVER and due_at <= now:
             alarm = timer_id(subject=state.subject, rule="alarm", due_at=due_at)
             after = replace(state, alarms=state.alarms + 1, latest=NEVER)
             return Effects(after, messages=(_event(state.subject, alarm, due_at),))
-        timers = {"alarm": due_at} if state.latest != NEVER else {}
+        timers = {"alarm": due_at} if self.alarms and state.latest != NEVER else {}
         tenth = state.records // EVERY
         if tenth == state.published:
             return Effects(state, timers=timers)
@@ -149,12 +152,12 @@ def decode(record: Record) -> Fact:
     return Fact(subject=record.subject, number=_decode(record.value).n, observed_at=record.observed_at)
 
 
-def counting_processor() -> SubjectProcessor[Count, Fact, None]:
+def counting_processor(*, alarms: bool = True) -> SubjectProcessor[Count, Fact, None]:
     """The processor of the group `counting`."""
     return SubjectProcessor(
         group=GROUP,
         inputs=INPUTS,
-        core=CountingCore(),
+        core=CountingCore(alarms),
         store=CountingStore(),
         decoder=decode,
         policy_of=lambda _: None,
@@ -162,15 +165,16 @@ def counting_processor() -> SubjectProcessor[Count, Fact, None]:
 
 
 class CountingSettings(ServiceSettings):
-    """The settings of every service, and the source."""
+    """The settings of every service, the source, and whether the core sets timers."""
 
     service: ClassVar[str] = GROUP
     source: SourceName = "kafka-python"
+    alarms: bool = True
 
 
 def serve(settings: CountingSettings, frame: Frame) -> None:
     """Consume until told to stop."""
-    run_consumer(counting_processor(), settings, frame, source=settings.source)
+    run_consumer(counting_processor(alarms=settings.alarms), settings, frame, source=settings.source)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,56 @@
+"""What a benchmark found out."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+Figures = float | Mapping[str, float]
+"""One figure, or several by what they are of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A figure, what it is compared with in the same run, and the goal.
+
+    `goal` has the shape of `value`; with `lower_is_better` a figure holds when it is not above its goal.
+    """
+
+    name: str
+    value: Figures
+    unit: str
+    goal: Figures
+    compared_with: Mapping[str, float]
+    lower_is_better: bool = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether every figure reaches its goal."""
+        values, goals = _by_name(self.value), _by_name(self.goal)
+        return all(
+            values[name] <= goal if self.lower_is_better else values[name] >= goal for name, goal in goals.items()
+        )
+
+    def encode(self) -> str:
+        """One JSON object on one line."""
+        content = asdict(self) | {"holds": self.holds}
+        wanted = ("name", "value", "unit", "goal", "holds", "compared_with")
+        return json.dumps({name: content[name] for name in wanted})
+
+    def table(self) -> str:
+        """For a person."""
+        goals = _by_name(self.goal)
+        lines = [f"{self.name} ({self.unit})"]
+        for name, value in _by_name(self.value).items():
+            verdict = ""
+            if (goal := goals.get(name)) is not None:
+                reached = value <= goal if self.lower_is_better else value >= goal
+                verdict = (
+                    f"   goal {'≤' if self.lower_is_better else '≥'} {goal:,.0f}   {'holds' if reached else 'MISSED'}"
+                )
+            lines.append(f"  {name or self.name:<28}{value:>14,.0f}{verdict}")
+        lines += [f"  {f'({name})':<28}{value:>14,.0f}" for name, value in self.compared_with.items()]
+        return "\n".join(lines)
+
+
+def _by_name(figures: Figures) -> Mapping[str, float]:
+    return figures if isinstance(figures, Mapping) else {"": figures}
