@@ -71,24 +71,31 @@ class Meter:
         return sum(reads.total for day, reads in self.days.items() if day >= first)
 
     @property
+    def surplus(self) -> int:
+        """Reads that are left over when one call a poll is kept back for the whole window; never below 0."""
+        first = self.today - timedelta(days=WINDOW_DAYS - 1)
+        spent = sum(
+            reads.focused + reads.others + max(0, reads.lists - POLLS_A_DAY)
+            for day, reads in self.days.items()
+            if day >= first
+        )
+        return max(0, self.allowed - POLLS_A_DAY * WINDOW_DAYS - spent)
+
+    @property
     def focused_left(self) -> int:
         """Focused reads that today still allows."""
         spent = self.days.get(self.today, Reads()).focused
-        return max(0, min(focused_a_day(self.allowed) - spent, self.allowed - self.used))
+        return max(0, min(focused_a_day(self.allowed) - spent, self.surplus))
 
-    def calls_affordable(self, *, polls_a_day: float = POLLS_A_DAY) -> float:
-        """List calls that a poll can make so that the window stays within what is allowed, a day ahead.
-
-        What leaves the window tomorrow may be spent today.
-        """
-        leaving = self.days.get(self.today - timedelta(days=WINDOW_DAYS - 1), Reads()).total
-        return max(0.0, (self.allowed - self.used + leaving) / polls_a_day)
+    def calls_affordable(self) -> int:
+        """List calls that a poll can make for the rest of the day: one, and what the surplus gives beside it."""
+        return 1 + self.surplus // POLLS_A_DAY
 
 
-def kept(wanted: Iterable[str], affordable: float) -> tuple[str, ...]:
+def kept(wanted: Iterable[str], affordable: int) -> tuple[str, ...]:
     """The calls of a poll, by their letters, that the budget lets pass; at least one is always kept."""
     left = list(wanted)
     for letter in DROPPED_FIRST:
-        while len(left) > max(1, int(affordable)) and letter in left:
+        while len(left) > max(1, affordable) and letter in left:
             left.remove(letter)
     return tuple(left)

@@ -1,0 +1,90 @@
+"""The read budget: never spent before its 30 days are over, and what is left out first."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.poller.budget import FLOOR, POLLS_A_DAY, Meter, Reads, allowed_reads, focused_a_day, kept
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_half_of_what_stripe_allows_and_never_less_than_a_call_a_poll() -> None:
+    assert allowed_reads(0) == 9_500
+    assert allowed_reads(38) == 9_500
+    assert allowed_reads(140) == 35_000
+
+
+def test_focused_reads_are_28_a_day_at_the_floor() -> None:
+    assert focused_a_day(FLOOR) == 31
+    assert focused_a_day(35_000) == 116
+
+
+@given(st.lists(st.sampled_from(["hot", "slot", "sweep", "whole", "focused", "refresh", "connect", "first_minute"])))
+def test_every_read_is_counted_once(purposes: list[str]) -> None:
+    meter = Meter(today=START.date())
+    for purpose in purposes:
+        meter.count(purpose, START)
+    assert meter.used == len(purposes)
+    assert meter.days.get(START.date(), Reads()).focused == sum(
+        purpose in {"focused", "refresh"} for purpose in purposes
+    )
+
+
+def test_reads_leave_the_window_after_thirty_days() -> None:
+    meter = Meter(today=START.date())
+    meter.count("hot", START)
+    meter.today = (START + timedelta(days=29)).date()
+    assert meter.used == 1
+    meter.today = (START + timedelta(days=30)).date()
+    assert meter.used == 0
+
+
+def test_calls_are_left_out_in_the_stated_order_and_one_always_stays() -> None:
+    assert kept("ADEG", 9) == ("A", "D", "E", "G")
+    assert kept("ADEG", 3) == ("A", "D", "E")
+    assert kept("ADEC", 2) == ("A", "D")
+    assert kept("ADEC", 1) == ("A",)
+    assert kept("W", 1) == ("W",)
+
+
+@given(
+    first_sync=st.integers(0, 3_000),
+    transactions=st.integers(0, 2_000),
+    wanted=st.integers(1, 4),
+)
+def test_a_window_of_polls_stays_within_what_is_allowed(first_sync: int, transactions: int, wanted: int) -> None:
+    """Sixty days of polls, each making as many of its calls as it can afford, and every focused read there is."""
+    meter = Meter(allowed=allowed_reads(transactions), today=START.date())
+    meter.days[START.date()] = Reads(others=first_sync)
+    for day in range(60):
+        today = (START + timedelta(days=day)).date()
+        meter.today = today
+        focused = meter.focused_left
+        before = replace(meter.days.get(today, Reads()), focused=focused)
+        meter.days[today] = before
+        calls = min(wanted, meter.calls_affordable())
+        meter.days[today] = replace(before, lists=calls * POLLS_A_DAY)
+        assert meter.used <= max(meter.allowed, POLLS_A_DAY * 30 + first_sync)
+
+
+def test_an_account_in_good_standing_makes_all_its_calls() -> None:
+    meter = Meter(allowed=allowed_reads(200), today=START.date())
+    for day in range(60):
+        today = (START + timedelta(days=day)).date()
+        meter.today = today
+        assert meter.calls_affordable() >= 4
+        meter.days[today] = Reads(lists=4 * POLLS_A_DAY, focused=focused_a_day(meter.allowed))
+
+
+@given(st.integers(0, 200))
+def test_focused_reads_stop_when_the_day_is_spent(asked: int) -> None:
+    meter = Meter(allowed=FLOOR, today=START.date())
+    made = 0
+    for _ in range(asked):
+        if meter.focused_left > 0:
+            meter.count("focused", START)
+            made += 1
+    assert made == min(asked, focused_a_day(FLOOR))

@@ -1,0 +1,70 @@
+"""When an object is read alone again."""
+
+from dataclasses import replace
+
+from services.poller.changes import Changed, Known
+from services.poller.follow import (
+    due_at,
+    intents_to_look_at,
+    new_transactions,
+    settled_intents,
+    subscriptions_to_look_at,
+)
+from services.poller.kinds import Kind
+from services.poller.pages import Facts
+
+NOW = 1_000_000
+
+
+def changed(kind: Kind, facts: Facts, was: str | None = None) -> Changed:
+    known = Known(kind, "con_1/cus_1", "f", 1, "i", 1, 2, facts.status)
+    return Changed(f"{kind}_1", known, facts, deleted=False, was=was)
+
+
+def test_an_open_invoice_is_read_ten_minutes_after_its_next_attempt() -> None:
+    assert due_at("invoice", Facts(status="open", next_attempt=NOW + 60), seen_at=NOW) == NOW + 660
+    assert due_at("invoice", Facts(status="paid", next_attempt=NOW + 60), seen_at=NOW) is None
+    assert due_at("invoice", Facts(status="open"), seen_at=NOW) is None
+
+
+def test_what_is_past_already_is_put_off_so_that_it_is_not_read_at_every_poll() -> None:
+    assert due_at("invoice", Facts(status="open", next_attempt=5), seen_at=NOW) == NOW + 3600
+
+
+def test_a_bank_debit_is_read_again_until_it_settles() -> None:
+    due = due_at("charge", Facts(status="pending"), seen_at=NOW)
+    assert due is not None
+    assert NOW < due <= NOW + 86_400
+    assert due_at("charge", Facts(status="failed"), seen_at=NOW) is None
+
+
+def test_a_scheduled_end_is_read_when_it_comes() -> None:
+    assert due_at("subscription", Facts(status="active", ends_at=NOW + 5), seen_at=NOW) == NOW + 5
+    assert due_at("subscription", Facts(status="canceled", ends_at=NOW + 5), seen_at=NOW) is None
+
+
+def test_an_open_dispute_is_read_daily() -> None:
+    assert due_at("dispute", Facts(status="needs_response"), seen_at=NOW) == NOW + 86_400
+    assert due_at("dispute", Facts(status="lost"), seen_at=NOW) is None
+
+
+def test_charges_that_settled_lead_to_their_invoices() -> None:
+    failed = changed("charge", Facts(status="failed", payment_intents=("pi_1",)))
+    pending = changed("charge", Facts(status="pending", payment_intents=("pi_2",)))
+    assert set(settled_intents([failed, pending])) == {"pi_1"}
+
+
+def test_an_invoice_that_failed_or_finished_leads_to_its_subscription_and_payment_intent() -> None:
+    facts = Facts(subscription="sub_1", payment_intents=("pi_1",))
+    failed = changed("invoice", replace(facts, status="open", attempted=True), was="open")
+    voided = changed("invoice", replace(facts, status="void"), was="open")
+    draft = changed("invoice", replace(facts, status="draft"))
+    assert subscriptions_to_look_at([failed]) == ["sub_1"]
+    assert intents_to_look_at([voided]) == ["pi_1"]
+    assert subscriptions_to_look_at([draft]) == []
+
+
+def test_a_charge_counts_as_a_transaction_once_when_it_succeeded() -> None:
+    succeeded = Facts(status="succeeded", created=7)
+    rows = (changed("charge", succeeded, was="pending"), changed("charge", succeeded, was="succeeded"))
+    assert new_transactions(rows) == (7,)
