@@ -23,6 +23,8 @@ REQUEST_TIMEOUT_MS = 15_000
 DELIVERY_TIMEOUT_MS = 60_000
 LINGER_MS = 5
 BATCH_BYTES = 65_536
+TOPICS_READY_MS = 60_000
+"""A busy broker has answered before it has made the files of a hundred partitions."""
 MAX_RECORD_BYTES = 4 * 1024 * 1024
 
 
@@ -157,7 +159,8 @@ def _create(admin: Any, broker: Broker, topics: Sequence[Topic], replication: in
         for topic in topics
     ]
     try:
-        admin.create_topics(wanted, timeout_ms=30_000, wait_for_metadata=True)
+        admin.create_topics(wanted, timeout_ms=30_000)
+        admin.wait_for_topics([topic.name for topic in wanted], timeout_ms=TOPICS_READY_MS)
     except kafka.errors.TopicAlreadyExistsError:
         if len(wanted) == 1:
             return  # another process created it between the look and the call

@@ -25,6 +25,7 @@ class Consumer:
     """The service of a schema in one test: its topics, its tables, its clock and its process."""
 
     schema: ServiceSchema
+    inputs: Sequence[Topic]
     kafka: str
     prefix: str
     database: str
@@ -32,6 +33,7 @@ class Consumer:
     outputs: Sequence[Topic] = ()
     _process: subprocess.Popen[bytes] | None = None
     _starts: int = 0
+    _now: datetime | None = None
     _producer: Producer | None = field(default=None, repr=False)
 
     def prepare(self, *, now: datetime) -> None:
@@ -39,11 +41,9 @@ class Consumer:
         name = self.schema.service
         create_topics(self._broker, (*RAW_TOPICS.values(), *self.outputs, dead_letter_topic(name), retry_topic(name)))
         migrate(self.database, [self.schema])
-        self.set_clock(now)
-        self._producer = Producer(self._broker, client_id="test")
-
-    def set_clock(self, now: datetime) -> None:
         write_clock(self._clock, Anchor(real=datetime.now(UTC), simulated=now, rate=0))
+        self._now = now
+        self._producer = Producer(self._broker, client_id="test")
 
     def produce(self, records: Iterable[Record]) -> None:
         """Put records on their topics, and wait until Kafka has them."""
@@ -94,10 +94,14 @@ class Consumer:
             self._producer.close()
 
     def settle(self) -> None:
-        """Wait until everything on the topics is applied and published."""
-        eventually(f"{self.schema.service} has read everything\n{self.logs()}", self._caught_up)
-        outbox = f"SELECT count(*) FROM {self.schema.schema}_io.outbox"
-        eventually("the outbox is empty", lambda: self.rows(outbox) == [(0,)])
+        """Wait until everything on the topics is applied, what is due has run, and all is published."""
+        try:
+            eventually(f"{self.schema.service} has read everything", self._caught_up)
+            eventually("no timer is due", lambda: self.rows(_DUE, self._now) == [(0,)])
+            outbox = f"SELECT count(*) FROM {self.schema.schema}_io.outbox"
+            eventually("the outbox is empty", lambda: self.rows(outbox) == [(0,)])
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.logs()}") from error
 
     def rows(self, statement: LiteralString, *values: object) -> list[tuple[Any, ...]]:
         """As the database's administrator, in the service's schema."""
@@ -122,11 +126,9 @@ class Consumer:
 
     def _caught_up(self) -> bool:
         reached = {(topic, partition): at for topic, partition, at in self.rows(_OFFSETS)}
-        ends = plain_ends(self.kafka, self.prefix, [topic.name for topic in RAW_TOPICS.values()])
-        unread = {topic for topic, _ in ends} - {topic for topic, _ in reached}
-        return bool(reached) and all(
-            reached.get(place, 0) >= end for place, end in ends.items() if place[0] not in unread
-        )
+        ends = plain_ends(self.kafka, self.prefix, [topic.name for topic in self.inputs])
+        return all(reached.get(place, 0) >= end for place, end in ends.items())
 
 
 _OFFSETS = "SELECT topic, partition, next_offset FROM offsets"
+_DUE = "SELECT count(*) FROM timers WHERE due_at <= %s"

@@ -27,7 +27,8 @@ DEAD_LETTERS = dead_letter_topic("mirror")
 
 @pytest.fixture
 def mirror(kafka_bootstrap: str, topic_prefix: str, database_url: str, tmp_path: Path) -> Iterator[Consumer]:
-    consumer = Consumer(MIGRATIONS, kafka_bootstrap, topic_prefix, database_url, tmp_path, outputs=())
+    inputs = tuple(RAW_TOPICS.values())
+    consumer = Consumer(MIGRATIONS, inputs, kafka_bootstrap, topic_prefix, database_url, tmp_path)
     consumer.prepare(now=datetime.fromtimestamp(NOW, UTC))
     yield consumer
     consumer.close()
