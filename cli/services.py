@@ -24,8 +24,8 @@ class Service:
     name: str
 
     def schema(self) -> "ServiceSchema":
-        """Its tables: what its `app` module says its migrations are. Importing it costs memory."""
-        found: ServiceSchema = importlib.import_module(f"services.{self.name}.app").MIGRATIONS
+        """Its tables: what its `schema` module says its migrations are."""
+        found: ServiceSchema = importlib.import_module(f"services.{self.name}.schema").MIGRATIONS
         return found
 
     def commands(self) -> ModuleType | None:

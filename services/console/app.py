@@ -4,7 +4,6 @@ import os
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 from threading import Thread
 
 import uvicorn
@@ -12,13 +11,11 @@ from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-import pipeline
 from pipeline.relay import Relay
 from runtime.database import Database
 from runtime.errors import RuntimeFault
 from runtime.kafka import Broker
 from runtime.logs import get_logger
-from runtime.migrations import ServiceSchema
 from runtime.service import Frame
 from services.console.connections import Connections
 from services.console.figures import FigureStore
@@ -29,21 +26,13 @@ from services.console.settings import ConsoleSettings
 from services.console.store import SCHEMA, Store
 from services.console.web import pages
 from services.console.web.context import Console
-from services.console.web.middleware import BoundedBody, SecurityHeaders
+from services.console.web.middleware import SecurityHeaders
 from services.console.web.operator_api import prepare_token
 
 POOL_SIZE = 6
 PAGE_THREADS = 8
 GRACE_S = 3
-
-MIGRATIONS = ServiceSchema(
-    service="console",
-    schema=SCHEMA,
-    folders=(
-        Path(pipeline.__path__[0]) / "sql" / "migrations",
-        Path(__file__).parent / "sql" / "migrations",
-    ),
-)
+FORM_BYTES = 64 * 1024
 
 log = get_logger(__name__)
 
@@ -117,10 +106,8 @@ def build_app(console: Console) -> FastAPI:
         title="DropFix",
         openapi_url=None,
         lifespan=few_threads,
-        middleware=[
-            Middleware(SecurityHeaders, https=console.settings.secure_cookies),
-            Middleware(BoundedBody),
-        ],
+        max_body_size=FORM_BYTES,
+        middleware=[Middleware(SecurityHeaders, https=console.settings.secure_cookies)],
     )
     app.state.console = console
     pages.add_to(app)

@@ -6,7 +6,6 @@ ConsoleError
  └─ Unavailable       something the console stands on does not answer (503)
 """
 
-from dataclasses import dataclass
 from http import HTTPStatus
 
 
@@ -18,25 +17,31 @@ class NotSignedIn(ConsoleError):
     """There is no session, or it ended."""
 
 
-@dataclass(frozen=True)
 class Refused(ConsoleError):
     """A request that is answered with an error a person can act on.
 
     `code` is for programs and stable; `message` says what is wrong, `remedy` what to do next.
     """
 
-    code: str
-    message: str
-    remedy: str = ""
-    status: HTTPStatus = HTTPStatus.BAD_REQUEST
-    retry_after_s: int | None = None
-
-    def __str__(self) -> str:
-        return f"{self.message} {self.remedy}".strip()
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        remedy: str = "",
+        status: HTTPStatus = HTTPStatus.BAD_REQUEST,
+        *,
+        retry_after_s: int | None = None,
+    ) -> None:
+        super().__init__(f"{message} {remedy}".strip())
+        self.code = code
+        self.message = message
+        self.remedy = remedy
+        self.status = status
+        self.retry_after_s = retry_after_s
 
 
 class Unavailable(Refused):
     """What the console stands on does not answer; the same request may go through later."""
 
     def __init__(self, message: str, remedy: str = "Try again in a moment.") -> None:
-        super().__init__("unavailable", message, remedy, HTTPStatus.SERVICE_UNAVAILABLE, 5)
+        super().__init__("unavailable", message, remedy, HTTPStatus.SERVICE_UNAVAILABLE, retry_after_s=5)

@@ -4,7 +4,6 @@ import asyncio
 import os
 import socket
 from contextlib import suppress
-from pathlib import Path
 from threading import Thread
 
 import psycopg
@@ -14,7 +13,6 @@ from runtime.database import Database
 from runtime.errors import BrokerError
 from runtime.kafka import Broker, create_topics
 from runtime.logs import get_logger
-from runtime.migrations import ServiceSchema
 from runtime.service import Frame
 from runtime.vault import Keyring
 from schemas.catalogue import RAW_TOPICS, STRIPE_API_CALL
@@ -28,7 +26,6 @@ from services.poller.session import Clients, Shell
 from services.poller.settings import Settings
 from services.poller.work import Work
 
-MIGRATIONS = ServiceSchema(service="poller", schema="poller", folders=(Path(__file__).parent / "sql" / "migrations",))
 CHANNEL = "dropfix_connections"
 LOOK_SECONDS = 2.0
 DRAIN_SECONDS = 3.0
@@ -61,7 +58,7 @@ class Poller:
         self._settings = settings
         self._frame = frame
         self._name = f"{socket.gethostname()}:{os.getpid()}"
-        self._clients = Clients()
+        self._clients = Clients(settings.stripe_timeout_seconds)
         self._audit = Audit(outside)
         shell = Shell(outside, settings, frame.clock, self._audit, self._clients)
         self._work = Work(shell, keyring)

@@ -148,7 +148,7 @@ def allow(throttle: Throttle, *keys: str) -> None:
             "That was tried too often.",
             f"Wait {seconds} seconds, then try again.",
             HTTPStatus.TOO_MANY_REQUESTS,
-            seconds,
+            retry_after_s=seconds,
         )
 
 

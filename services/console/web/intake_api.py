@@ -12,7 +12,6 @@ from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from services.console.errors import Refused
@@ -20,7 +19,9 @@ from services.console.intake import MAX_BATCH_BYTES, Accepted, Kind, decode_body
 from services.console.web.context import Console, ConsoleHere, address_of, allow
 from services.console.web.failures import error_body
 
-router = APIRouter(prefix="/v1")
+READ_BYTES = 4 * 1024 * 1024
+"""Read, and thrown away above a batch's size, so that the answer reaches a sender that sends too much."""
+router = APIRouter(prefix="/v1", max_body_size=READ_BYTES)
 _ROUTES: Mapping[str, Kind] = {
     "identify": "identify",
     "i": "identify",
@@ -102,14 +103,13 @@ def _basic_user(header: str) -> str | None:
 
 async def _body(request: Request) -> bytes:
     """The body, unpacked where it is gzip; raises Refused where it is larger than a batch may be."""
-    raw = bytearray()
-    try:
-        async for chunk in request.stream():
+    raw, received = bytearray(), 0
+    async for chunk in request.stream():
+        received += len(chunk)
+        if received <= MAX_BATCH_BYTES:
             raw += chunk
-            if len(raw) > MAX_BATCH_BYTES:
-                raise _too_large()
-    except ClientDisconnect:
-        raise _too_large() from None
+    if received > MAX_BATCH_BYTES:
+        raise _too_large()
     if request.headers.get("content-encoding", "").lower() != "gzip":
         return bytes(raw)
     try:
@@ -131,7 +131,7 @@ def _allow_messages(console: Console, workspace_id: str, messages: int) -> None:
             "This workspace sends more messages than are taken.",
             f"Send them again in {seconds} s.",
             HTTPStatus.TOO_MANY_REQUESTS,
-            seconds,
+            retry_after_s=seconds,
         )
 
 

@@ -1,10 +1,7 @@
-"""What holds for every answer: security headers; and for every request: a bound on its size."""
+"""What holds for every answer: the security headers."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-MAX_BODY_BYTES = 600 * 1024
-"""Above the intake's own limit, which answers more kindly; nothing larger is read at all."""
 
 _CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -51,41 +48,3 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
-
-
-class BoundedBody:
-    """Refuses a body that is larger than anything the console takes, without reading it whole."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared) > MAX_BODY_BYTES:
-            await _refuse(send)
-            return
-        read = 0
-
-        async def bounded() -> Message:
-            nonlocal read
-            message = await receive()
-            read += len(message.get("body", b""))
-            if read > MAX_BODY_BYTES:
-                return {"type": "http.disconnect"}
-            return message
-
-        await self._app(scope, bounded, send)
-
-
-async def _refuse(send: Send) -> None:
-    body = b'{"error": {"code": "too_large", "message": "The request is too large.", "remedy": "Send less at once."}}'
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

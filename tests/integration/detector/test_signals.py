@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.records import Record
 from schemas.catalogue import CHURN_SIGNAL, dead_letter_topic
-from services.detector.app import MIGRATIONS
+from services.detector.schema import MIGRATIONS
 from services.detector.processor import INPUTS
 from simulator.company.life import Growth
 from simulator.founding import Company, found

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.records import Record
 from schemas.catalogue import RAW_TOPICS, dead_letter_topic
-from services.mirror.app import MIGRATIONS
+from services.mirror.schema import MIGRATIONS
 from services.mirror.observation import observe
 from services.mirror.readers import TABLES
 from simulator.company import customers

@@ -15,7 +15,7 @@ from pipeline.session import Session
 from pipeline.timer_runner import fire_batch
 from runtime.database import Database
 from runtime.migrations import migrate
-from services.mrr.app import MIGRATIONS
+from services.mrr.schema import MIGRATIONS
 from services.mrr.processor import INPUTS, mrr
 from tests.unit.mrr.replay import Replay
 

@@ -190,7 +190,8 @@ def test_one_bad_message_of_a_batch_does_not_lose_the_others() -> None:
 
 
 def test_a_batch_without_a_good_message_is_refused() -> None:
-    for body in ({}, {"batch": []}, {"batch": "x"}, {"batch": [{"type": "track"}]}):
+    bodies: list[dict[str, Any]] = [{}, {"batch": []}, {"batch": "x"}, {"batch": [{"type": "track"}]}]
+    for body in bodies:
         with pytest.raises(Refused):
             batch(body)
 

@@ -1,0 +1,114 @@
+"""From a key to every object of the account in the topics: once, byte for byte, and through a kill."""
+
+from collections import Counter
+
+import pytest
+
+from schemas.catalogue import STRIPE_API_CALL
+from schemas.events.stripe import ApiCall
+from schemas.ids import raw_id
+from schemas.partition import partition_of
+from services.poller.kinds import Kind
+from tests.integration.poller.running import Account, RunningPoller, content, latest, read_topic, version_of
+
+READ_KINDS: tuple[Kind, ...] = ("customer", "subscription", "invoice", "charge", "payment_intent")
+
+
+def test_every_object_is_published_exactly_once_and_byte_for_byte(
+    stripe_account: Account, poller: RunningPoller
+) -> None:
+    connection_id = poller.connect(stripe_account.key())
+    status = poller.wait(connection_id, "live")
+    records = poller.records()
+
+    assert set(Counter(record.envelope.object_id for record in records).values()) == {1}
+    published = {record.envelope.object_id: record for record in records}
+    for kind in READ_KINDS:
+        listed = stripe_account.listing(kind)
+        assert listed.keys() <= published.keys()
+        for object_id, found in listed.items():
+            assert published[object_id].kind == kind
+            assert published[object_id].envelope.id == raw_id(
+                connection_id=connection_id, object_id=object_id, fingerprint=found.fingerprint, previous_id=""
+            )
+    sent = b"\x00".join(stripe_account.recorder.bodies)
+    assert [record.envelope.object_id for record in records if record.value not in sent] == []
+
+    assert status["customers_counted"] == len(stripe_account.listing("customer"))
+    assert status["progress"]["percent"] == 100
+    assert status["account_id"] == stripe_account.simulator.company.ids.account
+    assert status["permissions"]["dispute"] == "missing"
+
+
+def test_a_record_says_whose_it_is_and_lies_where_its_subject_belongs(
+    stripe_account: Account, poller: RunningPoller
+) -> None:
+    connection_id = poller.connect(stripe_account.key())
+    poller.wait(connection_id, "live")
+    for record in poller.records():
+        found, envelope = content(record), record.envelope
+        customer = found["id"] if record.kind == "customer" else found["customer"]
+        assert isinstance(customer, str) or record.kind in {"subscription", "charge"}
+        owner = customer if isinstance(customer, str) else customer["id"]
+        assert envelope.subject == f"{connection_id}/{owner}"
+        assert record.key == f"{envelope.subject}#{found['id']}@{version_of(record)}"
+        assert record.partition == partition_of(envelope.subject, 8)
+        assert (envelope.workspace_id, envelope.connection_id) == ("ws_1", connection_id)
+        assert envelope.extra["change"] == ("deleted" if found.get("deleted") else "backfilled")
+        assert envelope.extra["livemode"] == "false"
+
+
+@pytest.mark.parametrize("where", ["poller_after_publish", "poller_before_commit", "poller_after_commit"])
+def test_a_poller_that_is_killed_goes_on_where_it_was(
+    stripe_account: Account, stopped_poller: RunningPoller, where: str
+) -> None:
+    killed = stopped_poller.start(DROPFIX_FAILPOINTS=f"{where}=kill@6")
+    connection_id = stopped_poller.connect(stripe_account.key())
+    assert killed.wait(60) == -9, stopped_poller.log
+    progress = stopped_poller.status(connection_id)["progress"]
+    committed = stopped_poller.rows("SELECT count(*) FROM poller.shards WHERE done")[0][0]
+    assert committed > 0
+
+    stopped_poller.start()
+    status = stopped_poller.wait(connection_id, "live")
+    assert status["progress"]["percent"] >= progress.get("percent", 0)
+    records = stopped_poller.records()
+    ids: dict[str, set[str]] = {}
+    for record in records:
+        ids.setdefault(record.envelope.object_id, set()).add(record.envelope.id)
+    assert all(len(of_object) == 1 for of_object in ids.values()), "a repeat came under another id"
+    present = stopped_poller.fingerprints(connection_id)
+    for kind in READ_KINDS:
+        listed = stripe_account.listing(kind)
+        assert {object_id: found.fingerprint for object_id, found in listed.items()} == present[kind]
+    after = latest(records)
+    for _, object_id, version in stopped_poller.rows("SELECT kind, object_id, version FROM poller.objects"):
+        assert version_of(after[object_id]) >= version
+
+
+def test_every_request_is_on_the_topic_and_in_the_view(stripe_account: Account, poller: RunningPoller) -> None:
+    connection_id = poller.connect(stripe_account.key())
+    poller.wait(connection_id, "live")
+    poller.stop()
+    made = [ApiCall.model_validate_json(record.value) for record in read_topic(poller.broker, STRIPE_API_CALL)]
+    rows = poller.rows("SELECT call_id::text, endpoint, status FROM analytics.api_calls ORDER BY called_at")
+    stats = stripe_account.stats
+    assert len(made) == stats["reads"]
+    assert {(call.call_id, call.endpoint, call.status) for call in made} == set(rows)
+    assert stats["rate_limit_violations"] == {} or not any(stats["rate_limit_violations"].values())
+    assert stats["refused_methods"] == {}
+    counted = poller.rows("SELECT sum(lists + focused + others) FROM poller.read_days")[0][0]
+    assert counted == stats["reads"]
+    assert stripe_account.key() not in poller.log
+
+
+def test_a_key_in_no_table_topic_or_log(stripe_account: Account, poller: RunningPoller) -> None:
+    key = stripe_account.key()
+    connection_id = poller.connect(key)
+    poller.wait(connection_id, "live")
+    poller.stop()
+    tables = poller.rows("SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema = 'poller'")
+    text = " ".join(str(poller.rows(f"SELECT t::text FROM {schema}.{table} AS t")) for schema, table in tables)
+    assert key not in text
+    assert key not in poller.log
+    assert all(key.encode() not in record.value for record in poller.records())
