@@ -16,14 +16,17 @@ class DunningEvent(Event):
     customer_id: str | None = None
     user_id: str | None = None
     kind: Literal[
+        "proposed",
         "opened",
         "email_due",
         "email_sent",
+        "email_captured",
         "email_failed",
         "email_unknown",
         "recovered",
         "exhausted",
         "held",
+        "released",
         "closed",
     ]
     step: int | None = Field(default=None, ge=1)

@@ -14,6 +14,7 @@ from typing import Literal
 
 import msgspec
 
+from schemas.subjects import split_subject
 from services.dunning.cases import next_due_date
 from services.dunning.decisions import Image
 from services.dunning.episode import OPEN, Episode, boundaries, episodes_of
@@ -70,8 +71,11 @@ class Outcome(msgspec.Struct, frozen=True):
     timers: dict[str, datetime]
 
 
-def empty(subject: str) -> SubjectState:
-    return SubjectState(subject=subject)
+def empty(subject: str, *, workspace_id: str = "") -> SubjectState:
+    """The state of a subject of whom nothing is known but its workspace. A user's subject says who it is."""
+    scope, owner = split_subject(subject)
+    user_id = owner if workspace_id and scope == workspace_id else None
+    return SubjectState(subject=subject, facts=Facts(workspace_id=workspace_id, user_id=user_id))
 
 
 def merge(state: SubjectState, observed: Observed) -> SubjectState:

@@ -40,7 +40,7 @@ _RETRY: dict[Tone, Copy] = {
         "{{ total }} could not be collected. It takes a minute to put right.",
         (
             "We tried to collect " + _WHAT + " for {{ company }}, and it did not go through. That happens, and is"
-            " usually quick to put right: pay with the button below, with the same card or another one.",
+            " usually quick to put right: you can pay below, with the same card or another one.",
             _NEXT,
             _REPLY,
         ),
@@ -75,7 +75,7 @@ _FUNDS: dict[Tone, Copy] = {
         (
             "We tried to collect " + _WHAT + " for {{ company }}, and your bank did not let it through this time.",
             "{% if next_attempt %}We will try again on {{ next_attempt }}. If you would rather settle it now, or with"
-            " another card, use the button below.{% else %}You can settle it with the button below, with the same card"
+            " another card, you can do so below.{% else %}You can settle it below, with the same card"
             " or another one.{% endif %}",
             _REPLY,
         ),

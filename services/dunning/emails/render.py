@@ -51,6 +51,7 @@ def render(letter: Letter, *, unsubscribe_url: str | None = None) -> Rendered:
         "greeting": f"Hello {_one_line(letter.name)}," if letter.name else "Hello,",
         "paragraphs": [said for paragraph in copy.paragraphs if (said := _say(paragraph, words).strip())],
         "button": _one_line(_say(copy.button, words)),
+        "row_button": "Confirm" if letter.variant == "confirm" else "Pay",
         "company": _one_line(letter.company),
         "company_address": letter.company_address,
         "logo_url": letter.logo_url if (letter.logo_url or "").startswith("https://") else None,

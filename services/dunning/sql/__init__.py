@@ -1,0 +1,1 @@
+"""Dunning's statements, migrations and views."""
