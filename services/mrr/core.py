@@ -5,7 +5,7 @@ change it; a record that shows the same once more costs no valuation.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -33,13 +33,18 @@ EMPTY_BOOK = Book()
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One customer of a connection. `stale`: a fact came since the book was brought up to date; it is not stored."""
+    """One customer of a connection.
+
+    `stale`: a fact came since the book was brought up to date; `paid`: one that tells of a payment. Neither is stored:
+    what is stored was decided.
+    """
 
     subject: str
     workspace_id: str = ""
     facts: Facts = NO_FACTS
     book: Book = EMPTY_BOOK
     stale: bool = False
+    paid: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +73,20 @@ class MrrCore:
 
     def merge(self, state: State, fact: Fact) -> State:
         merged = merge_fact(state.facts, fact)
-        return State(state.subject, fact.workspace_id, merged.facts, state.book, state.stale or merged.bears)
+        return State(
+            subject=state.subject,
+            workspace_id=fact.workspace_id,
+            facts=merged.facts,
+            book=state.book,
+            stale=state.stale or merged.bears,
+            paid=state.paid or merged.pays,
+        )
 
     def decide(self, state: State, policy: Policy, now: datetime) -> Effects[State]:
         at = microseconds(now)
-        if not state.stale and (state.book.due is None or at < state.book.due):
-            return Effects(state, timers=_timers(state.book))
+        stale = state.stale or (state.paid and policy.activate_at == "first_payment")
+        if not stale and (state.book.due is None or at < state.book.due):
+            return Effects(replace(state, paid=False) if state.paid else state, timers=_timers(state.book))
         found = ledger(state.facts, policy, at)
         changed = update(state.book, found.rows, found.due, subject=state.subject)
         writer = _Writer(state, policy, now, found)

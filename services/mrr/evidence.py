@@ -11,8 +11,8 @@ from fractions import Fraction
 import msgspec
 
 from services.mrr.rounding import half_up
-from services.mrr.terms import WHOLE, Discount, Item, Line, Price, SubscriptionTerms
-from services.mrr.timeline import Billed
+from services.mrr.terms import WHOLE, Discount, InvoiceTerms, Item, Line, Price, SubscriptionTerms
+from services.mrr.timeline import Billed, Facts
 from services.mrr.valuation import Evidence, period_amount, span_of
 
 SECOND = 1_000_000
@@ -46,7 +46,7 @@ class BilledEvidence:
         else:
             lines = {}
         if terms.cut:
-            items, told = _with_hidden(items, told, items_at)
+            items, told = self._with_hidden(items, told | self._whole_at(instant, terms), items_at)
         lines |= {item.id: told[item.id] for item in items if item.id in told and _is_unreadable(item)}
         return Evidence(items, lines, dict(_taxes(items, told)), self.inferred)
 
@@ -64,9 +64,53 @@ class BilledEvidence:
                 found[line.item] = line
         return found
 
+    def _whole_at(self, instant: int, terms: SubscriptionTerms) -> dict[str, Line]:
+        """The latest whole in which no usage hides; where every one may, the latest."""
+        metered = any(item.price.metered for item in terms.items)
+        clean = [
+            line
+            for line in self.billed.lines
+            if line.item == WHOLE
+            and line.start * SECOND <= instant
+            and (line.usage or not metered or line.start <= max(terms.start, terms.trial_end or 0))
+        ]
+        return {WHOLE: clean[-1]} if clean else {}
+
+    def _with_hidden(
+        self, items: tuple[Item, ...], told: dict[str, Line], items_at: Callable[[int], tuple[Item, ...]]
+    ) -> tuple[tuple[Item, ...], dict[str, Line]]:
+        """The items with those that the object does not carry: each by its line, or all by what is left of the whole.
+
+        What is left is what the invoice billed less what it billed for the carried items, or where it does not show
+        that, less what they cost when it began.
+        """
+        whole = told.get(WHOLE)
+        if whole is None:
+            present = {item.id for item in items}
+            return (*items, *(_item_of(line) for item, line in told.items() if item not in present)), told
+        billed = {line.item: line.amount for line in self.billed.lines if line.start == whole.start}
+        carried = sum(billed.get(item.id, _billed_for(item, told)) for item in items_at(whole.start * SECOND))
+        rest = msgspec.structs.replace(whole, amount=max(0, whole.amount - carried))
+        return (*items, _item_of(rest)), {**told, WHOLE: rest}
+
 
 def _covers(line: Line, instant: int) -> bool:
     return line.start * SECOND <= instant < line.end * SECOND
+
+
+def tells_of_history(billed: Billed, terms: SubscriptionTerms) -> bool:
+    """Whether an invoice shows another price, quantity or item than these terms: else history needs no invoice."""
+    items = {item.id: item for item in terms.items}
+    return any(line.item not in items or not _is_at_todays_price(items[line.item], line) for line in billed.lines)
+
+
+def bears(facts: Facts, invoice: InvoiceTerms) -> bool:
+    """Whether the lines of an invoice may change the ledger: most only bill what the subscription says itself."""
+    timeline = next((runs for name, runs in facts.subscriptions if name == invoice.subscription), ())
+    told = Billed(invoice.lines)
+    return any(needs_invoices(run.terms) or tells_of_history(told, run.terms) for run in timeline) or any(
+        line.discounts for line in invoice.lines
+    )
 
 
 def needs_invoices(terms: SubscriptionTerms) -> bool:
@@ -100,22 +144,6 @@ def _item_of(line: Line) -> Item:
     """An item that only an invoice knows."""
     interval, count = span_of(line.start, line.end)
     return Item(line.item, 0, Price(line.price, "", interval, count, None, inclusive=line.tax > 0))
-
-
-def _with_hidden(
-    items: tuple[Item, ...], told: dict[str, Line], items_at: Callable[[int], tuple[Item, ...]]
-) -> tuple[tuple[Item, ...], dict[str, Line]]:
-    """The items with those that the object does not carry: each by its line, or all by what is left of the whole.
-
-    What is left is what the invoice billed less what the carried items cost when it began.
-    """
-    whole = told.get(WHOLE)
-    if whole is None:
-        present = {item.id for item in items}
-        return (*items, *(_item_of(line) for item, line in told.items() if item not in present)), told
-    carried = sum(_billed_for(item, told) for item in items_at(whole.start * SECOND))
-    rest = msgspec.structs.replace(whole, amount=max(0, whole.amount - carried))
-    return (*items, _item_of(rest)), {**told, WHOLE: rest}
 
 
 def _billed_for(item: Item, told: dict[str, Line]) -> int:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from schemas.catalogue import STRIPE_CUSTOMER_RAW, STRIPE_INVOICE_RAW, STRIPE_SUBSCRIPTION_RAW
 from schemas.stripe.objects import StripeObject
+from services.mrr.evidence import bears
 from services.mrr.reading import read_customer, read_invoice, read_subscription
 from services.mrr.terms import CustomerTerms, InvoiceTerms, SubscriptionTerms
 from services.mrr.timeline import Facts, Merged, Seen, with_customer, with_invoice, with_subscription
@@ -38,5 +39,6 @@ def merge_fact(facts: Facts, fact: Fact) -> Merged:
     if isinstance(fact.terms, CustomerTerms):
         return with_customer(facts, fact.seen, fact.terms)
     if isinstance(fact.terms, InvoiceTerms):
-        return with_invoice(facts, fact.seen, fact.terms)
+        merged = with_invoice(facts, fact.seen, fact.terms)
+        return Merged(merged.facts, merged.bears and bears(facts, fact.terms), merged.pays)
     return Merged(facts, bears=False)

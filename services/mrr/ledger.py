@@ -10,14 +10,15 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
-from services.mrr.evidence import BilledEvidence, infer_discounts, needs_invoices
+from services.mrr.evidence import BilledEvidence, infer_discounts, needs_invoices, tells_of_history
 from services.mrr.policy import Policy
 from services.mrr.rounding import half_up, shares
 from services.mrr.terms import Discount
 from services.mrr.timeline import Billed, Facts
 from services.mrr.tracks import Cause, Track, segments, spells
-from services.mrr.valuation import ZERO, Basis, Valuation, worst
+from services.mrr.valuation import ZERO, Basis, Valuation, total, worst
 
+NO_BILL = Billed()
 Kind = Literal["new", "reactivation", "expansion", "contraction", "churn"]
 
 
@@ -129,9 +130,10 @@ def _tracks(facts: Facts, policy: Policy) -> Iterable[Track]:
     inferred = infer_discounts(bills.values(), unread) if unread else {}
     inherited = spells(facts.customer)
     for subscription, timeline in facts.subscriptions:
-        billed = bills.get(subscription, Billed())
+        billed = bills.get(subscription, NO_BILL)
         needed = any(needs_invoices(run.terms) for run in timeline)
-        evidence = BilledEvidence(billed, needed, inferred)
+        matters = needed or (timeline[0].first.backfilled and tells_of_history(billed, timeline[0].terms))
+        evidence = BilledEvidence(billed if matters else NO_BILL, needed, inferred)
         yield Track(subscription, policy, segments(timeline, policy), inherited, billed, known, evidence)
 
 
@@ -191,7 +193,7 @@ class _Book:
 
     def _note(self, currency: str, at: int, changed: list[tuple[Cause, str, Basis]]) -> None:
         before = self.mrr.get(currency, 0)
-        after = half_up(sum(self.worths[currency].values(), ZERO))
+        after = half_up(total(list(self.worths[currency].values())))
         if after == before:
             return
         kind: Kind

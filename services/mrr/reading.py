@@ -239,18 +239,19 @@ def _full_period_lines(obj: StripeObject) -> tuple[Line, ...]:
     lines = [_line(key, group) for key, group in sorted(groups.items()) if key[2] > latest]
     if invoice_lines.has_cut_lines(obj) and lines:
         last = next(reversed(groups))[0]
-        whole = _whole_of_cut(obj, lines)
+        whole = _whole_of_cut(obj, lines, usage=any(end <= latest for _, _, end in groups))
         lines = [line for line in lines if line.item != last]  # more of this item may be among what was cut off
         lines.append(whole)
     return tuple(line for line in lines if line.amount > 0)
 
 
-def _whole_of_cut(obj: StripeObject, lines: list[Line]) -> Line:
+def _whole_of_cut(obj: StripeObject, lines: list[Line], *, usage: bool) -> Line:
     """All that an invoice bills for whole periods: its subtotal without the other lines that can be seen."""
     seen = sum(_whole(line.get("amount")) for line in invoice_lines.lines_of(obj))
     other = seen - sum(line.amount for line in lines)
     longest = max(lines, key=lambda line: (line.end - line.start, line.item))
-    return Line(WHOLE, "", longest.start, longest.end, _whole(obj.get("subtotal")) - other, 0, ())
+    amount = _whole(obj.get("subtotal")) - other
+    return Line(WHOLE, "", longest.start, longest.end, amount, 0, (), usage=usage)
 
 
 def _line(key: tuple[str, int, int], group: list[StripeObject]) -> Line:

@@ -112,7 +112,8 @@ class Line(msgspec.Struct, frozen=True, array_like=True):
 
     `amount` is before discounts and with `tax`, the inclusive tax in it; `discounts` is what each took off.
     `version` and `offset` are those of the invoice's record: the latest is kept. The item `WHOLE` is all that an
-    invoice billed for whole periods, where it has more lines than the object carries.
+    invoice billed for whole periods, where it has more lines than the object carries; `usage` says whether what was
+    used could be seen in it, and so was left out.
     """
 
     item: str
@@ -124,6 +125,7 @@ class Line(msgspec.Struct, frozen=True, array_like=True):
     discounts: tuple[tuple[str, int], ...]
     version: int = 0
     offset: int = 0
+    usage: bool = False
 
 
 class InvoiceTerms(msgspec.Struct, frozen=True, array_like=True):

@@ -104,10 +104,15 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """Facts with one more. `bears`: the ledger may be another now; else the fact was only seen once more."""
+    """Facts with one more.
+
+    `bears`: the ledger may be another now; else the fact was only seen once more. `pays`: it tells of a payment,
+    which bears on the ledger only by a policy that counts from the first one.
+    """
 
     facts: Facts
     bears: bool
+    pays: bool = False
 
 
 def with_customer(facts: Facts, seen: Seen, terms: CustomerTerms) -> Merged:
@@ -116,7 +121,8 @@ def with_customer(facts: Facts, seen: Seen, terms: CustomerTerms) -> Merged:
     if timeline is facts.customer:
         return Merged(facts, bears=False)
     merged = Facts(timeline, facts.subscriptions, facts.bills)
-    return Merged(merged, bears=_firsts(timeline) != _firsts(facts.customer))
+    plain = not facts.customer and terms.discount is None
+    return Merged(merged, bears=not plain and _firsts(timeline) != _firsts(facts.customer))
 
 
 def with_subscription(facts: Facts, subscription: str, seen: Seen, terms: SubscriptionTerms) -> Merged:
@@ -143,7 +149,7 @@ def with_invoice(facts: Facts, seen: Seen, terms: InvoiceTerms) -> Merged:
     known[terms.subscription] = after
     merged = Facts(facts.customer, facts.subscriptions, tuple(sorted(known.items())))
     payment = (after.first_paid_at, after.complete) != (before.first_paid_at, before.complete)
-    return Merged(merged, bears=told or payment)
+    return Merged(merged, bears=told, pays=payment)
 
 
 def _firsts(timeline: Timeline[T]) -> list[tuple[T, Seen]]:

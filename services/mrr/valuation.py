@@ -19,7 +19,8 @@ from services.mrr.terms import Discount, Item, Line, Price, fraction
 
 Basis = Literal["subscription", "invoice", "unknown"]
 ZERO = Fraction(0)
-_LARGEST = 2**63
+_LARGEST = 2**53
+"""No item is worth as much as this a month: so sums over a thousand such still fit the 64 bits of a column."""
 
 
 @dataclass(slots=True)
@@ -66,7 +67,7 @@ def value(
 ) -> Valuation:
     """Value the items with the discounts that hold. `discounts` are the subscription's or its customer's.
 
-    An amount of 2**63 minor units or more is worth nothing and marked unknown: no table could hold it.
+    An item worth 2**53 minor units a month or more is not counted and marked unknown: no sum of such fits a table.
     """
     items = evidence.items
     values = [_gross(item, policy, evidence, explain=explain) for item in items]
@@ -80,10 +81,13 @@ def value(
             _take_tax_out(item, worth, evidence, explain=explain)
         if worth.exact >= _LARGEST:
             worth.exact, worth.basis = ZERO, "unknown"
-            worth.steps.append("beyond 64 bits: not counted")
-    return Valuation(
-        tuple(values), sum((worth.exact for worth in values), ZERO), worst(worth.basis for worth in values)
-    )
+            worth.steps.append("too large for any table: not counted")
+    return Valuation(tuple(values), total([worth.exact for worth in values]), worst(worth.basis for worth in values))
+
+
+def total(parts: Sequence[Fraction]) -> Fraction:
+    """Their exact sum. Of one it is that one: adding fractions is what costs most here."""
+    return parts[0] if len(parts) == 1 else sum(parts, ZERO)
 
 
 def worst(bases: Iterable[Basis]) -> Basis:
@@ -105,7 +109,7 @@ def _gross(item: Item, policy: Policy, evidence: Evidence, *, explain: bool) -> 
     amount = None if line is not None else period_amount(price, item.quantity)
     if amount is not None:
         factor = policy.month_factor(price.interval, price.count)
-        worth.exact = amount * factor
+        worth.exact = amount if factor == 1 else amount * factor
         if explain:
             worth.steps += [_priced(price, item.quantity, amount), _factored(factor, f"{price.count} {price.interval}")]
     elif line is not None:

@@ -220,7 +220,7 @@ def test_an_amount_that_no_table_could_hold_is_not_counted_and_says_so() -> None
     found = worth(subscription(item(price(2**62), 4)))
     assert found.exact == 0
     assert found.basis == "unknown"
-    assert found.items[0].steps == ["beyond 64 bits: not counted"]
+    assert found.items[0].steps == ["too large for any table: not counted"]
 
 
 def test_the_steps_say_how_a_number_came_about() -> None:
