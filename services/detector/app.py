@@ -1,4 +1,4 @@
-"""The detector's process: its core and store, run by the pipeline, and the schema that it works in."""
+"""The detector's process: its core and store, run by the pipeline."""
 
 from pipeline.worker import run_consumer
 from runtime.service import Frame, run_service

@@ -1,4 +1,4 @@
-"""The mirror's process: its processor, run by the pipeline, and the schema that it works in."""
+"""The mirror's process: its processor, run by the pipeline."""
 
 from pipeline.worker import run_consumer
 from runtime.service import Frame, run_service

@@ -36,20 +36,36 @@ class Attempts(msgspec.Struct, frozen=True):
         return next((intent.reason for intent in self.intents if intent.reason is not None), None)
 
 
-def attempts_on(facts: Facts, invoice: Invoice) -> Attempts:
-    """Link by what any of the three objects says: the invoice's payments first, else the hints of the others."""
-    intents = tuple(intent for _, intent in sorted(facts.intents.items()) if _is_for(intent, invoice))
-    names = {*invoice.intents, *(intent.id for intent in intents)}
-    linked = [charge for charge in facts.charges.values() if _belongs(charge, invoice, names)]
-    return Attempts(charges=tuple(sorted(linked, key=lambda charge: (charge.created_at, charge.id))), intents=intents)
+class AttemptIndex:
+    """Links charges and intents to invoices by what any of the three says: the invoice's payments first, else the
+    hints of the others. Built once and asked for every invoice, since daily plans have thousands."""
 
+    def __init__(self, facts: Facts) -> None:
+        self._charges = facts.charges
+        self._intents = facts.intents
+        self._charges_of_intent: dict[str, list[Charge]] = {}
+        self._charges_of_invoice: dict[str, list[Charge]] = {}
+        self._intents_of_invoice: dict[str, list[str]] = {}
+        for charge in facts.charges.values():
+            if charge.intent is not None:
+                self._charges_of_intent.setdefault(charge.intent, []).append(charge)
+            if charge.invoice is not None:
+                self._charges_of_invoice.setdefault(charge.invoice, []).append(charge)
+        for intent in facts.intents.values():
+            if intent.invoice is not None:
+                self._intents_of_invoice.setdefault(intent.invoice, []).append(intent.id)
 
-def _is_for(intent: Intent, invoice: Invoice) -> bool:
-    return intent.id in invoice.intents or intent.invoice == invoice.id
-
-
-def _belongs(charge: Charge, invoice: Invoice, intents: set[str]) -> bool:
-    return charge.invoice == invoice.id or charge.intent in intents or charge.id in invoice.charges
+    def on(self, invoice: Invoice) -> Attempts:
+        """What is known of the attempts on an invoice."""
+        names = sorted({*invoice.intents, *self._intents_of_invoice.get(invoice.id, ())})
+        linked = {charge.id: charge for charge in self._charges_of_invoice.get(invoice.id, ())}
+        for name in names:
+            linked |= {charge.id: charge for charge in self._charges_of_intent.get(name, ())}
+        linked |= {name: self._charges[name] for name in invoice.charges if name in self._charges}
+        return Attempts(
+            charges=tuple(sorted(linked.values(), key=lambda charge: (charge.created_at, charge.id))),
+            intents=tuple(self._intents[name] for name in names if name in self._intents),
+        )
 
 
 def first_failure_at(invoice: Invoice, attempts: Attempts) -> int | None:

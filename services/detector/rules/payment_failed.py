@@ -10,7 +10,7 @@ import msgspec
 
 from schemas.events.signal import SignalCode
 from services.detector.facts import Facts, Invoice
-from services.detector.rules.attempts import Attempts, attempts_on, due_at, first_failure_at
+from services.detector.rules.attempts import AttemptIndex, Attempts, due_at, first_failure_at
 from services.detector.rules.base import GRACE, Exhibit, Finding, Found, Policy, earliest, first_cause, history_starts
 from services.detector.wording import amounts_text, day, moment, reason_text
 
@@ -55,9 +55,10 @@ class PaymentFailed:
 
     def find(self, facts: Facts, policy: Policy, now: int) -> Found:
         since = history_starts(facts, policy)
+        index = AttemptIndex(facts)
         cases, waiting = [], []
         for invoice in facts.invoices.values():
-            attempts = attempts_on(facts, invoice)
+            attempts = index.on(invoice)
             known_at = _known_at(invoice, attempts)
             case = _case(invoice, attempts)
             if case is not None and known_at <= now:

@@ -3,7 +3,7 @@
 import msgspec
 
 from services.detector.facts import Facts, Seen, Standings, Subscription
-from services.detector.rules.attempts import attempts_on, due_at
+from services.detector.rules.attempts import AttemptIndex, first_failure_at
 
 RETRY_DAYS = 14
 """Stripe's own default: retries end two weeks after the first attempt."""
@@ -151,15 +151,18 @@ def _unpaid_since(facts: Facts, subscription_id: str, told: Standings, before: S
 
 
 def _retries_ended(facts: Facts, subscription_id: str, observed: int, *, live: bool) -> list[int]:
-    ends = []
+    """By failed invoice of the subscription, when its last attempt failed."""
+    index, ends = AttemptIndex(facts), []
     for invoice in facts.invoices.values():
-        if invoice.subscription_id != subscription_id or not invoice.latest.attempts:
+        attempts = index.on(invoice)
+        first = first_failure_at(invoice, attempts)
+        if invoice.subscription_id != subscription_id or first is None or first > observed:
             continue
-        failed = [charge for charge in attempts_on(facts, invoice).failed if charge.created_at <= observed]
-        if failed and len(failed) >= invoice.latest.attempts:
-            ends.append(failed[-1].created_at)
+        charged = [charge.created_at for charge in attempts.failed if charge.created_at <= observed]
+        if len(charged) >= invoice.latest.attempts:
+            ends.append(charged[-1])
         else:
-            ends.append(observed if live else due_at(invoice) + RETRY_DAYS * 86_400)
+            ends.append(observed if live else first + RETRY_DAYS * 86_400)
     return ends
 
 

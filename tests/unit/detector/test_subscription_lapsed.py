@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from services.detector.rules.base import GRACE, Finding
-from tests.unit.detector.builders import DAY, HOUR, NOW, Subject, charge, invoice, only, subscription
+from tests.unit.detector.builders import DAY, HOUR, NOW, Subject, charge, ended, invoice, only, subscription
 
 LAPSED = NOW - 2 * DAY
 
@@ -134,6 +134,16 @@ def test_unpaid_lapsed_when_it_was_seen_to_change_if_the_retries_made_no_charge(
     subject.observe(invoice(attempt_count=4, created=NOW - 20 * DAY), charge(created=NOW - 20 * DAY + HOUR))
     subject.observe(subscription(status="unpaid"), at=LAPSED)
     assert only(subject.findings("subscription_lapsed")).opened_at == LAPSED
+
+
+def test_when_it_became_unpaid_stays_what_it_was_once_it_is_paid_and_renewed() -> None:
+    retried = invoice(attempt_count=2, next_payment_attempt=None, created=NOW - 10 * DAY)
+    first, last = charge(created=NOW - 10 * DAY + HOUR), charge(id="ch_2", created=LAPSED)
+    subject = Subject().observe(subscription(status="unpaid"), retried, first, last)
+    subject.observe(subscription(), ended("paid", NOW + DAY, attempt_count=2, created=NOW - 10 * DAY), at=NOW + DAY)
+    renewed = ended("paid", NOW + 5 * DAY, created=NOW + 5 * DAY - HOUR, id="in_2", payments=None)
+    finding = only(subject.observe(renewed, at=NOW + 5 * DAY).findings("subscription_lapsed", now=NOW + 6 * DAY))
+    assert (finding.opened_at, finding.resolved_at) == (LAPSED, NOW + DAY)
 
 
 def test_deleting_a_customer_ends_what_it_had_though_nobody_read_the_subscription_again() -> None:
