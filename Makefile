@@ -11,7 +11,7 @@ UV_ENV := UV_NATIVE_TLS=1 VIRTUAL_ENV=$(VENV) $(if $(PIP_INDEX_URL),UV_DEFAULT_I
 STAMP := $(VENV)/.installed
 WORKERS ?= 3
 DATA_DIR ?= .data/demo
-GROUPS := setup poller mirror mrr detector console tools
+GROUPS := setup poller mirror mrr detector dunning console tools
 PACKAGES := schemas runtime pipeline services simulator cli deploy bench tests
 
 help: ## list the targets

@@ -18,8 +18,10 @@ VAULT_PRIVATE, VAULT_PUBLIC, OPERATOR_TOKEN, FIRST_RUN_LINK = (
 class SecretFiles:
     """A folder of secrets. Each is made once and then stays, so that a restart finds what it sealed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, mode: int = 0o600) -> None:
+        """`mode` of the files; containers of another user need more than the owner's right to read."""
         self._folder = folder
+        self._mode = mode
 
     @property
     def operator_token(self) -> Path:
@@ -57,7 +59,7 @@ class SecretFiles:
     def _made(self, name: str, make: Callable[[], str]) -> Path:
         file = self._folder / name
         if not file.exists():
-            write_whole(file, make() + "\n")
+            write_whole(file, make() + "\n", mode=self._mode)
         return file
 
 

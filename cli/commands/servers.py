@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import typer
 
@@ -33,6 +34,9 @@ def migrate(
     database_url: Annotated[
         str, typer.Option(envvar="DATABASE_URL", help="A role that owns the database: it makes roles and schemas.")
     ],
+    password_file: Annotated[
+        Path | None, typer.Option(envvar="DATABASE_PASSWORD_FILE", help="A file with the password that the URL lacks.")
+    ] = None,
     passwords: Annotated[
         Path | None,
         typer.Option(
@@ -42,11 +46,20 @@ def migrate(
 ) -> None:
     """Bring every service's tables to their newest version."""
     from runtime.migrations import migrate as apply
+    from runtime.settings import read_secret
 
     found = all_services()
+    if password_file is not None:
+        database_url = _with_password(database_url, read_secret("--password-file", password_file))
     given = {service.name: _password(passwords, service.name) for service in found} if passwords else {}
     applied = apply(database_url, [service.schema() for service in found], passwords=given)
     done(f"{applied} migration(s) applied" if applied else "every table is at its newest version")
+
+
+def _with_password(url: str, password: str) -> str:
+    parts = urlsplit(url)
+    user, _, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:{quote(password, safe='')}@{host}"))
 
 
 def _password(folder: Path, service: str) -> str:
@@ -132,10 +145,17 @@ def _kept(topic: object) -> str:
 
 
 @secrets_app.command("make")
-def make_secrets(folder: Annotated[Path, typer.Argument(help="Where to put them, one a file.")]) -> None:
+def make_secrets(
+    folder: Annotated[Path, typer.Argument(help="Where to put them, one a file.")],
+    readable: Annotated[
+        bool, typer.Option("--readable", help="Files may be read by all; for containers, in a folder that is closed.")
+    ] = False,
+) -> None:
     """Make what a deployment needs and is not there: vault keys, database passwords, the operator's token."""
     from cli.secrets import SecretFiles
 
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    files = SecretFiles(folder).make_all(["admin", *(service.name for service in all_services())])
+    files = SecretFiles(folder, mode=0o444 if readable else 0o600).make_all(
+        ["admin", *(service.name for service in all_services())]
+    )
     done(f"{len(files)} secrets in {folder}; keep vault_private_keys apart from the database's backups")
