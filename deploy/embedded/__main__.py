@@ -12,23 +12,40 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event, Thread
 
 from deploy.embedded.errors import EmbeddedError
 from deploy.embedded.stack import EmbeddedStack
 
-LOOK_SECONDS = 1.0
 
+async def serve(data_dir: Path, *, while_held: Path | None) -> None:
+    """Run the servers until SIGTERM or SIGINT comes, which ends a start as well, or nobody holds the lock."""
+    loop, task, stopping = asyncio.get_running_loop(), asyncio.current_task(), Event()
 
-async def serve(data_dir: Path, stop_when: Callable[[], bool]) -> None:
-    """Run the servers until a signal comes or `stop_when` says so."""
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
+    def stop() -> None:
+        if task is not None and not stopping.is_set():  # a second one would cut the stopping short
+            stopping.set()
+            task.cancel()
+
     for which in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(which, stopping.set)
-    async with EmbeddedStack(data_dir, tell=_print):
-        while not stopping.is_set() and not stop_when():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), LOOK_SECONDS)
+        loop.add_signal_handler(which, stop)
+    with contextlib.suppress(asyncio.CancelledError):
+        async with EmbeddedStack(data_dir, tell=_print):
+            if while_held is not None:
+                _when_free(while_held, lambda: loop.call_soon_threadsafe(stop))
+            await asyncio.Event().wait()
+
+
+def _when_free(lock: Path, then: Callable[[], object]) -> None:
+    """Take the lock as soon as nobody shares it; it is kept until this process ends, so that a newcomer waits."""
+
+    def take() -> None:
+        with lock.open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            then()
+            Event().wait()
+
+    Thread(target=take, name="holders", daemon=True).start()
 
 
 def _print(line: str) -> None:
@@ -40,23 +57,12 @@ def main() -> int:
     parser.add_argument("data_dir", type=Path)
     parser.add_argument("--while-held", type=Path, metavar="LOCK")
     options = parser.parse_args()
-    with contextlib.ExitStack() as resources:
-        lock = resources.enter_context(options.while_held.open("a")) if options.while_held else None
-        try:
-            asyncio.run(serve(options.data_dir, lambda: lock is not None and _nobody_holds(lock.fileno())))
-        except EmbeddedError as error:
-            _print(str(error))
-            return 1
-    return 0
-
-
-def _nobody_holds(lock: int) -> bool:
-    """Take the lock alone if nobody shares it; it is then kept until this process ends, so that a newcomer waits."""
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+        asyncio.run(serve(options.data_dir, while_held=options.while_held))
+    except EmbeddedError as error:
+        _print(str(error))
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ writes the file.
 
 import hashlib
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,7 +25,7 @@ COORDINATES = (
 PARALLEL_DOWNLOADS = 8
 
 Progress = Callable[[int, int], None]
-"""Called with how many artifacts are there and how many there will be."""
+"""Called with how many artifacts are there and how many there will be; what it raises ends the fetching."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -65,8 +66,9 @@ def _fetch_all(repository: Path, missing: Sequence[Pin], *, already: int, progre
     total, done = already + len(missing), already
     progress(done, total)
     try:
-        with ThreadPoolExecutor(PARALLEL_DOWNLOADS) as pool:
-            for _ in pool.map(lambda pin: _fetch(repository, pin), missing):
+        with _downloads() as pool:
+            for future in as_completed([pool.submit(_fetch, repository, pin) for pin in missing]):
+                future.result()
                 done += 1
                 progress(done, total)
     except (OSError, RuntimeError) as error:  # requests' exceptions are OSErrors
@@ -75,6 +77,17 @@ def _fetch_all(repository: Path, missing: Sequence[Pin], *, already: int, progre
             "Maven repository: check the network and its proxy settings, name a mirror in jgo's settings, "
             "or set KAFKA_BOOTSTRAP_SERVERS to a Kafka that is there"
         ) from error
+
+
+@contextmanager
+def _downloads() -> Iterator[ThreadPoolExecutor]:
+    """A pool that gives up what it has not begun when something goes wrong, also at a Ctrl-C."""
+    with ThreadPoolExecutor(PARALLEL_DOWNLOADS) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _fetch(repository: Path, pin: Pin) -> None:

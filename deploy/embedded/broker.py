@@ -109,7 +109,8 @@ class Broker:
             return
         shutil.rmtree(self._data, ignore_errors=True)
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        command = self._command("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._properties))
+        options = (f"--cluster-id={cluster}", f"--config={self._properties}")  # an id may begin with a dash
+        command = self._command("kafka.tools.StorageTool", "format", *options)
         done = subprocess.run(command, capture_output=True, text=True, timeout=FORMAT_SECONDS, check=False)
         if done.returncode != 0:
             raise StartFailed(

@@ -33,8 +33,9 @@ def plain_environment() -> dict[str, str]:
 class ProcessSpec:
     """What the supervisor is to keep running. Times in seconds.
 
-    `environment` is all it is given: nothing of the supervisor's own gets to it by accident. `probe` says whether it is healthy; a process without one is
-    healthy while it lives. `hopeless_exits` are exit codes that no restart cures: it stays down.
+    `environment` is all it is given: nothing of the supervisor's own gets to it by accident. `probe` says whether it
+    is healthy; a process without one is healthy while it lives. `user` is whom root lets it run as. `hopeless_exits`
+    are exit codes that no restart cures: it stays down. `health_url` is shown to whoever asks.
     """
 
     name: str
@@ -74,7 +75,8 @@ def tcp_probe(host: str, port: int) -> Probe:
 
     async def probe() -> bool:
         try:
-            _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), PROBE_SECONDS)
+            async with asyncio.timeout(PROBE_SECONDS):
+                _, writer = await asyncio.open_connection(host, port)
         except (OSError, TimeoutError):
             return False
         writer.close()
@@ -91,14 +93,23 @@ async def spawn(spec: ProcessSpec, *, log: Path, mark: str) -> asyncio.subproces
         *spec.argv,
     )
     with log.open("ab") as output:
-        return await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env={**spec.environment, MARK: mark},
-            start_new_session=True,
+        starting = asyncio.ensure_future(
+            asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env={**spec.environment, MARK: mark},
+                start_new_session=True,
+            )
         )
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            process = await starting  # nobody would know of it
+            _signal(process, signal.SIGKILL)
+            await process.wait()
+            raise
 
 
 async def end(process: asyncio.subprocess.Process, spec: ProcessSpec) -> None:
@@ -107,7 +118,8 @@ async def end(process: asyncio.subprocess.Process, spec: ProcessSpec) -> None:
         return
     _signal(process, spec.stop_signal)
     try:
-        await asyncio.wait_for(process.wait(), spec.stop_seconds)
+        async with asyncio.timeout(spec.stop_seconds):
+            await process.wait()
     except TimeoutError:
         _signal(process, signal.SIGKILL)
         await process.wait()

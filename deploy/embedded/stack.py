@@ -21,6 +21,7 @@ from types import TracebackType
 from deploy.embedded.artifacts import ensure_artifacts, read_pins
 from deploy.embedded.broker import Broker
 from deploy.embedded.database import DatabaseServer
+from deploy.embedded.errors import StartFailed
 from deploy.embedded.java import find_java
 from deploy.embedded.places import DataDir, cache_dir
 from deploy.embedded.ports import LOOPBACK, choose_ports
@@ -78,6 +79,7 @@ class EmbeddedStack:
         self._ports: dict[str, int] = {}
         self._earlier_ports: Mapping[str, int] = {}
         self._order: list[list[str]] = []
+        self._held = False
         self._resources = contextlib.ExitStack()
         self._supervisor = Supervisor(logs=self.data.logs, mark=str(self.data.root), changed=self._write, tell=tell)
 
@@ -108,6 +110,7 @@ class EmbeddedStack:
     async def start(self) -> None:
         """Start the servers and wait until they are healthy; raises an EmbeddedError that says what is missing."""
         self._resources.enter_context(held(self.data))
+        self._held = True
         before = read_state(self.data.root)
         self._earlier_ports = before.ports if before else {}
         if left := await asyncio.to_thread(end_orphans, self.data):
@@ -144,6 +147,8 @@ class EmbeddedStack:
         return broker.spec()
 
     def _tell_progress(self, done: int, total: int) -> None:
+        if self._state == "stopping":
+            raise StartFailed("the start was given up")
         if done < total:
             self._tell(f"fetching Apache Kafka: {done} of {total} files")
 
@@ -197,6 +202,8 @@ class EmbeddedStack:
         for names in reversed(self._order):
             await self._supervisor.stop(names)
         self._order.clear()
+        if self._held:
+            await asyncio.to_thread(end_orphans, self.data)  # what its processes started and did not stop
         self._state = "stopped"
         self._write()
         self._resources.close()

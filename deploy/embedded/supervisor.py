@@ -193,7 +193,8 @@ class Supervisor:
         log = self._logs / f"{spec.name}.log"
         process = await spawn(spec, log=log, mark=self._mark)
         try:
-            code = await asyncio.wait_for(process.wait(), spec.ready_seconds)
+            async with asyncio.timeout(spec.ready_seconds):
+                code = await process.wait()
         except TimeoutError:
             raise StartFailed(f"{spec.name} did not end within {spec.ready_seconds:.0f} s:\n{tail(log)}") from None
         finally:

@@ -20,8 +20,8 @@ TOPIC = "kept"
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     """A data folder that no process outlives."""
-    yield tmp_path / "stack"
-    for process in orphans(DataDir(tmp_path / "stack")):
+    yield tmp_path / "mine"
+    for process in orphans(DataDir(tmp_path / "mine")):
         process.kill()
 
 
@@ -98,6 +98,17 @@ def pretend_the_id_was_given_out_again(folder: Path) -> None:
     lock.write_text("\n".join([str(os.getpid()), *rest]))
 
 
+def test_a_stack_that_is_stopped_while_it_mends_itself_stops(folder: Path) -> None:
+    stack = StackProcess.start(folder).wait_started()
+    for name in ("kafka", "postgres", "mail"):
+        stack.kill(name)
+    wait_for(
+        "the mail sink is back", lambda: (report := stack.report) is not None and report.process("mail").restarts > 0
+    )
+    assert stack.stop() == 0
+    assert nothing_runs(folder)
+
+
 def test_kafka_and_postgres_come_back_after_a_kill_with_all_that_was_acknowledged(own_stack: StackProcess) -> None:
     create_topic(own_stack)
     write(own_stack, b"one")
@@ -112,7 +123,7 @@ def test_two_stacks_run_side_by_side_but_not_in_one_folder(own_stack: StackProce
     other = StackProcess.start(folder).wait_started()
     assert not set(other.addresses.values()) & set(own_stack.addresses.values())
 
-    intruder = StackProcess(folder, StackProcess.start(folder).supervisor)
+    intruder = StackProcess.start(folder)
     assert intruder.supervisor.wait(30) == 1
     assert f"a stack already runs in {folder}" in other.output
     assert read_state(folder) == other.report
