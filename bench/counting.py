@@ -124,11 +124,11 @@ class CountingStore:
     """Keeps the counts in one table."""
 
     LOAD: ClassVar[str] = (
-        "SELECT subject, records, total, latest, alarms, published FROM counts WHERE subject = ANY(%s)"
+        "SELECT subject, records, total, latest, alarms, published FROM counts WHERE subject = ANY(%b)"
     )
     SAVE: ClassVar[str] = (
         "INSERT INTO counts (subject, records, total, latest, alarms, published)"
-        " SELECT * FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::bigint[], %s::bigint[])"
+        " SELECT * FROM unnest(%b::text[], %b::bigint[], %b::bigint[], %b::timestamptz[], %b::bigint[], %b::bigint[])"
         " ON CONFLICT (subject) DO UPDATE SET records = excluded.records, total = excluded.total,"
         " latest = excluded.latest, alarms = excluded.alarms, published = excluded.published"
     )

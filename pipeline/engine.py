@@ -6,7 +6,7 @@ from time import monotonic
 from uuid import UUID
 
 from pipeline.apply import Applier
-from pipeline.errors import Gap, LogReplaced, PassingFault
+from pipeline.errors import Gap, LogReplaced, PassingFault, Stalled
 from pipeline.fence import covers
 from pipeline.log import LogReader
 from pipeline.offsets import erased_ranges
@@ -25,6 +25,8 @@ log = get_logger(__name__)
 TIMERS_SECONDS = 1.0
 LAG_SECONDS = 5.0
 CHECK_SECONDS = 10.0
+JOIN_SECONDS = 60.0
+"""How long the group may take to let a worker in: a client can fail to join and not say so."""
 
 
 @dataclass
@@ -75,6 +77,8 @@ class Engine:
         self._progress: dict[LogPartition, _Progress] = {}
         self._topic_ids: dict[str, UUID] = {}
         self._held: dict[LogPartition, Gap] = {}
+        self._joined = False
+        self._join_by = monotonic() + JOIN_SECONDS
         self._upkeep: Sequence[tuple[_Every, Callable[[], object]]] = (
             (_Every(TIMERS_SECONDS / max(1.0, min(clock.rate, 4.0))), self._run_timers),
             (_Every(TIMERS_SECONDS), slot.renew),
@@ -84,7 +88,8 @@ class Engine:
 
     def assigned(self, places: Collection[LogPartition]) -> Mapping[LogPartition, int]:
         """Check the log and give where each partition goes on (see Sink)."""
-        positions = take_up(self._applier.session, self._log, self._topics, places)
+        positions = take_up(self._applier.session, self._log, self._topics, places) if places else {}
+        self._joined = True
         now = monotonic()
         for place, position in positions.items():
             self._topic_ids[place.topic] = position.topic_id
@@ -146,6 +151,8 @@ class Engine:
             self._health.progressed()
 
     def _measure_lag(self) -> None:
+        if not self._joined and monotonic() > self._join_by:
+            raise Stalled(f"the consumer group did not let this worker in within {JOIN_SECONDS:.0f} s")
         places = [place for place in self._progress if place not in self._held]
         if not places:
             return

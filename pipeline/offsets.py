@@ -25,7 +25,7 @@ def load_positions(conn: Connection, partitions: Collection[LogPartition]) -> di
     """The stored positions of these partitions; those that were never read are left out."""
     rows = conn.execute(
         "SELECT topic, partition, topic_id, next_offset, last_ce_id FROM offsets"
-        " JOIN unnest(%s::text[], %s::int[]) AS wanted (topic, partition) USING (topic, partition)",
+        " JOIN unnest(%b::text[], %b::int[]) AS wanted (topic, partition) USING (topic, partition)",
         ([p.topic for p in partitions], [p.partition for p in partitions]),
     )
     return {LogPartition(topic, number): Position(topic_id, at, last) for topic, number, topic_id, at, last in rows}

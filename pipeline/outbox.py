@@ -21,7 +21,7 @@ LANES = DATA_PARTITIONS
 _INSERT = sql.SQL(
     "INSERT INTO {outbox} (lane, topic, partition, key, value, headers)"
     " SELECT lane, topic, partition, key, value, headers"
-    " FROM unnest(%s::int[], %s::text[], %s::int[], %s::bytea[], %s::bytea[], %s::bytea[]) WITH ORDINALITY"
+    " FROM unnest(%b::int[], %b::text[], %b::int[], %b::bytea[], %b::bytea[], %b::bytea[]) WITH ORDINALITY"
     " AS r (lane, topic, partition, key, value, headers, nth) ORDER BY nth"
 )
 

@@ -52,7 +52,7 @@ class Relay:
             "SELECT lane FROM generate_series(0, %s) AS l (lane)"
             " WHERE EXISTS (SELECT FROM {o} AS o WHERE o.lane = l.lane)",
             "SELECT id, topic, partition, key, value, headers FROM {o} WHERE lane = %s ORDER BY id LIMIT %s",
-            "DELETE FROM {o} WHERE lane = %s AND id = ANY(%s)",
+            "DELETE FROM {o} WHERE lane = %s AND id = ANY(%b)",
         )
         self._lanes_sql, self._rows_sql, self._delete_sql = (
             sql.SQL(statement).format(o=outbox_table(database.schema)) for statement in statements

@@ -16,7 +16,7 @@ from runtime.database import Connection
 def load_timers(conn: Connection, subjects: Sequence[str]) -> dict[str, list[Timer]]:
     """The subjects' timers, earliest first; subjects without one are left out."""
     rows = conn.execute(
-        "SELECT subject, rule, due_at FROM timers WHERE subject = ANY(%s) ORDER BY due_at, rule", (list(subjects),)
+        "SELECT subject, rule, due_at FROM timers WHERE subject = ANY(%b) ORDER BY due_at, rule", (list(subjects),)
     )
     found: dict[str, list[Timer]] = {}
     for subject, rule, due_at in rows:
@@ -27,12 +27,12 @@ def load_timers(conn: Connection, subjects: Sequence[str]) -> dict[str, list[Tim
 def replace_timers(conn: Connection, partition: int, timers: Mapping[str, Mapping[str, datetime]]) -> None:
     """Make these the only timers of these subjects."""
     subjects = sorted(timers)
-    conn.execute("DELETE FROM timers WHERE subject = ANY(%s)", (subjects,))
+    conn.execute("DELETE FROM timers WHERE subject = ANY(%b)", (subjects,))
     rows = [(subject, rule, due_at) for subject in subjects for rule, due_at in sorted(timers[subject].items())]
     if rows:
         conn.execute(
             "INSERT INTO timers (partition, subject, rule, due_at)"
-            " SELECT %s, * FROM unnest(%s::text[], %s::text[], %s::timestamptz[])",
+            " SELECT %s, * FROM unnest(%b::text[], %b::text[], %b::timestamptz[])",
             (partition, *(list(column) for column in zip(*rows, strict=True))),
         )
 

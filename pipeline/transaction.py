@@ -12,12 +12,12 @@ from runtime.database import Connection
 from runtime.metrics import DEAD_LETTERS
 
 _LOCK = (
-    "INSERT INTO locks AS l (kind, id) SELECT %s, id FROM unnest(%s::text[]) AS i (id) ORDER BY id"
+    "INSERT INTO locks AS l (kind, id) SELECT %s, id FROM unnest(%b::text[]) AS i (id) ORDER BY id"
     " ON CONFLICT (kind, id) DO UPDATE SET stood = l.stood"
 )
 _CLOCKS = (
     "INSERT INTO locks AS l (kind, id, reached)"
-    " SELECT 'subject', id, reached FROM unnest(%s::text[], %s::timestamptz[]) AS i (id, reached) ORDER BY id"
+    " SELECT 'subject', id, reached FROM unnest(%b::text[], %b::timestamptz[]) AS i (id, reached) ORDER BY id"
     " ON CONFLICT (kind, id) DO UPDATE SET stood = l.reached, reached = greatest(l.reached, excluded.reached)"
     " RETURNING id, stood"
 )

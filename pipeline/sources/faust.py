@@ -165,7 +165,7 @@ class FaustSource:
             sink.revoked(list(lost))
         self._owned = set(places)
         failures = 0
-        while places:
+        while True:
             try:
                 with _ending():
                     positions = sink.assigned(list(places))
@@ -176,7 +176,6 @@ class FaustSource:
             else:
                 failpoint("assigned")
                 return {places[place]: offset for place, offset in positions.items()}
-        return {}
 
     async def _deliver(self, sink: Sink, events: Sequence[Any]) -> None:
         """Events come mixed: group them by partition, each group is a batch."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import kafka
 import kafka.errors
+from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
 from pipeline.errors import OffsetExpired, PassingFault
 from pipeline.failpoints import failpoint
@@ -53,6 +54,7 @@ class _Assignment:
         self._lock = Lock()
         self._fresh: set[Any] = set()
         self._lost: set[Any] = set()
+        self._joined = False
 
     def on_partitions_assigned(self, assigned: Collection[Any]) -> None:
         for tp in assigned:
@@ -61,6 +63,7 @@ class _Assignment:
         with self._lock:
             self._fresh.update(assigned)
             self._lost.difference_update(assigned)
+            self._joined = True
 
     def on_partitions_revoked(self, revoked: Collection[Any]) -> None:
         with self._lock:
@@ -82,6 +85,12 @@ class _Assignment:
         with self._lock:
             lost, self._lost = self._lost, set()
             return lost
+
+    def take_joined(self) -> bool:
+        """Whether there was an assignment since the last call, be it of nothing."""
+        with self._lock:
+            joined, self._joined = self._joined, False
+            return joined
 
     def settled(self, tp: Any) -> bool:
         """Whether records of this partition may be delivered."""
@@ -110,6 +119,7 @@ class KafkaPythonSource:
             "heartbeat_interval_ms": HEARTBEAT_MS,
             "max_poll_interval_ms": MAX_POLL_INTERVAL_MS,
             "max_poll_records": BATCH_RECORDS,
+            "partition_assignment_strategy": [RoundRobinPartitionAssignor],  # Faust's, so that a setting can change
             "metrics_enabled": False,
         }
         self._delayed: dict[Any, _Delayed] = {}
@@ -166,8 +176,9 @@ class KafkaPythonSource:
             sink.revoked([self._place(tp) for tp in lost])
             for tp in lost:
                 self._delayed.pop(tp, None)
+        joined = assignment.take_joined()
         fresh = {self._place(tp): tp for tp in assignment.fresh()}
-        if not fresh:
+        if not fresh and not joined:
             return
         try:
             positions = sink.assigned(list(fresh))
