@@ -1,0 +1,188 @@
+"""Dunning as a process on the real servers, with a stand-in for the poller that answers requests for a fresh read."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from threading import Event, Thread
+from typing import Any
+
+import kafka
+
+from pipeline.records import Record
+from runtime.clock import Anchor, write_clock
+from runtime.kafka import Broker, Producer
+from schemas.catalogue import CONTROL_DECISION, DUNNING_EVENT, STRIPE_REFRESH_REQUEST, STRIPE_REFRESH_RESULT
+from services.dunning.processor import INPUTS
+from services.dunning.schema import MIGRATIONS
+from tests.fixtures.counting import eventually
+from tests.fixtures.mails import MailBox
+from tests.integration.consumers import Consumer
+from tests.unit.dunning.build import (
+    CONNECTION,
+    CUSTOMER,
+    DAY,
+    SENDER,
+    START,
+    customer,
+    decision,
+    invoice,
+    raw,
+    refresh_result,
+    subscription,
+)
+
+OUTPUTS = (DUNNING_EVENT, CONTROL_DECISION, STRIPE_REFRESH_REQUEST, STRIPE_REFRESH_RESULT)
+
+
+class Poller:
+    """Answers every request: a little later, from `outcome` and `versions`, or not at all while `silent`."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.outcome, self.silent = "unchanged", False
+        self.versions: Mapping[str, int] = {}
+        self.answered: list[dict[str, Any]] = []
+        self._broker = broker
+        self._stopping = Event()
+        self._thread = Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        producer = Producer(self._broker, client_id="stand-in")
+        consumer = kafka.KafkaConsumer(
+            bootstrap_servers=self._broker.bootstrap_servers, enable_auto_commit=False, group_id=None
+        )
+        name = STRIPE_REFRESH_REQUEST.full_name(self._broker.prefix)
+        places = [kafka.TopicPartition(name, number) for number in range(STRIPE_REFRESH_REQUEST.partitions)]
+        consumer.assign(places)
+        consumer.seek_to_beginning(*places)
+        while not self._stopping.is_set():
+            for batch in consumer.poll(timeout_ms=100).values():
+                for request in (json.loads(record.value) for record in batch):
+                    if not self.silent:
+                        self._answer(producer, request)
+        consumer.close()
+        producer.close()
+
+    def _answer(self, producer: Producer, request: dict[str, Any]) -> None:
+        record = refresh_result(
+            request["request_id"], read_at=datetime.now(UTC), outcome=self.outcome, versions=self.versions
+        )
+        place(producer, record)
+        self.answered.append(request)
+
+
+def place(producer: Producer, record: Record) -> None:
+    producer.settle(
+        [
+            producer.place(
+                record.topic,
+                partition=record.partition,
+                key=record.key or b"",
+                value=record.value,
+                headers=record.headers,
+            )
+        ]
+    )
+
+
+@dataclass
+class Dunning(Consumer):
+    """The service, its poller and its mail sink."""
+
+    box: MailBox | None = None
+    poller: Poller = field(init=False)
+    _versions: int = 0
+
+    def open(self) -> "Dunning":
+        """Topics, tables, an armed workspace, and a customer with a subscription."""
+        self.prepare(now=START - 10 * DAY)
+        self.poller = Poller(self._broker)
+        self.poller.start()
+        armed = START - 30 * DAY
+        self.produce(
+            [
+                decision("workspace.settings", {"name": "Acme Analytics"}, at=armed),
+                decision("dunning.sender", SENDER, at=armed),
+                decision("dunning.sending", {"mode": "on"}, at=armed),
+            ]
+        )
+        self.see(customer(), at=START - 20 * DAY)
+        self.see(subscription(), at=START - 20 * DAY)
+        return self
+
+    def see(self, obj: Mapping[str, Any], *, at: datetime, **options: Any) -> int:
+        """The poller saw an object; gives the version."""
+        self._versions += 1
+        self.produce([raw(obj, at=at, version=self._versions, **options)])
+        return self._versions
+
+    def fail(self, name: str = "in_1", *, at: datetime = START, **options: Any) -> int:
+        return self.see(invoice(name, failed_at=at), at=at + timedelta(minutes=5), **options)
+
+    def pay(self, name: str = "in_1", *, at: datetime) -> int:
+        return self.see(invoice(name, status="paid", closed_at=at), at=at)
+
+    def decide(self, kind: str, detail: Mapping[str, Any] | None = None, *, at: datetime, name: str = "") -> None:
+        self.produce(
+            [decision(kind, {"customer_id": CUSTOMER, **(detail or {})}, at=at, name=name, connection=CONNECTION)]
+        )
+
+    def set_clock(self, now: datetime) -> None:
+        """Simulated time stands at `now`."""
+        write_clock(self.folder / "clock.json", Anchor(real=datetime.now(UTC), simulated=now, rate=0))
+        self._now = now
+
+    def until(self, what: str, holds: Any, *, seconds: float = 40) -> None:
+        try:
+            eventually(what, holds, seconds=seconds)
+        except AssertionError as error:
+            due = self.rows("SELECT episode_id, step, why FROM due")
+            raise AssertionError(f"{error}\ndue: {due}\nledger: {self.ledger()}\n{self.logs()}") from error
+
+    def mails(self) -> list[tuple[str, str]]:
+        """(recipient, subject) of what the sink took, the oldest first."""
+        assert self.box is not None
+        return [(mail.recipients[0], mail.subject) for mail in reversed(self.box.mails)]
+
+    def until_mails(self, count: int) -> list[tuple[str, str]]:
+        """Wait until so many mails came, and were written down."""
+        self.until(f"{count} mails came", lambda: len(self.mails()) >= count)
+        self.until("what went is written down", lambda: not self.rows(_UNSETTLED))
+        self.settle()
+        assert len(self.mails()) == count
+        return self.mails()
+
+    def ledger(self) -> list[tuple[Any, ...]]:
+        return self.rows("SELECT step, attempt, state, tries, reply FROM dunning_io.mails ORDER BY announced_at")
+
+    def episode(self) -> tuple[Any, ...]:
+        """(state, reason, mailed) of the only one."""
+        ((state, reason, mailed),) = self.rows("SELECT state, reason, mailed FROM analytics.dunning_episodes")
+        return state, reason, mailed
+
+    def events(self) -> list[str]:
+        """What was published about episodes and emails, in order."""
+        return [json.loads(record.value)["kind"] for record in self.published(DUNNING_EVENT)]
+
+    def close(self) -> None:
+        self.poller.stop()
+        super().close()
+
+
+_UNSETTLED = "SELECT 1 FROM dunning_io.mails WHERE state = 'sending'"
+
+
+def only(values: Iterable[Any]) -> Any:
+    (value,) = values
+    return value
+
+
+def dunning_on(kafka_bootstrap: str, topic_prefix: str, database_url: str, folder: Any, box: MailBox) -> Dunning:
+    return Dunning(MIGRATIONS, INPUTS, kafka_bootstrap, topic_prefix, database_url, folder, OUTPUTS, box=box)
