@@ -61,10 +61,13 @@ def _columns(rows: Iterable[tuple[object, ...]]) -> list[list[object]]:
 
 
 def _movement_values(row: LedgerRow, change: Change[State]) -> tuple[object, ...]:
-    """A row in the order of save_movements.sql. A correction's record is the one that made it necessary."""
+    """A row in the order of save_movements.sql: empty or -1 for what there is not.
+
+    A correction's record is the one that made it necessary.
+    """
     movement = row.movement
     source = movement.source
-    place: tuple[object, ...] = (None, None, None)
+    place: tuple[object, ...] = ("", -1, -1)
     if source is not None:
         place = source.topic, source.partition, source.offset
     elif isinstance(change.cause, Record):
@@ -80,7 +83,7 @@ def _movement_values(row: LedgerRow, change: Change[State]) -> tuple[object, ...
         movement.observed_at,
         movement.mrr_before,
         movement.mrr_after,
-        movement.corrects,
+        movement.corrects or "",
         " ".join(movement.subscriptions),
         movement.basis,
         movement.reconstructed,

@@ -1,1 +1,1 @@
-SELECT subject, workspace_id, state FROM customers WHERE subject = ANY (%s::text[])
+SELECT subject, workspace_id, state FROM customers WHERE subject = ANY (%b::text[])
