@@ -20,7 +20,14 @@ from deploy.embedded.places import write_whole
 from deploy.embedded.ports import LOOPBACK
 from deploy.embedded.process import ProcessSpec, tail, tcp_probe
 
-JVM_FLAGS = ("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
+JVM_FLAGS = (
+    "-Xms128m",
+    "-Xmx384m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:-UsePerfData",
+    "-XX:+ExitOnOutOfMemoryError",
+)
 FORMAT_SECONDS = 60
 MAX_RECORD_BYTES = 4 * 1024 * 1024 + 4096
 
