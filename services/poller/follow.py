@@ -57,6 +57,11 @@ def subscriptions_to_look_at(changed: Iterable[Changed]) -> list[str]:
     ]
 
 
+def charges_to_look_at(changed: Iterable[Changed]) -> list[str]:
+    """Charges whose dispute is new or changed: no list shows that they are disputed."""
+    return [row.facts.charge for row in changed if row.known.kind == "dispute" and row.facts.charge is not None]
+
+
 def intents_to_look_at(changed: Iterable[Changed]) -> list[str]:
     """Payment intents of invoices that failed without a charge, or that were finished: no list shows their change."""
     return [

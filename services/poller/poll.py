@@ -14,7 +14,13 @@ from runtime.logs import get_logger
 from services.poller.budget import kept
 from services.poller.changes import Changed, Seen
 from services.poller.errors import UnreadableAnswer
-from services.poller.follow import PUT_OFF, intents_to_look_at, settled_intents, subscriptions_to_look_at
+from services.poller.follow import (
+    PUT_OFF,
+    charges_to_look_at,
+    intents_to_look_at,
+    settled_intents,
+    subscriptions_to_look_at,
+)
 from services.poller.kinds import Kind
 from services.poller.plan import (
     HOT,
@@ -168,7 +174,7 @@ class Poll:
         room -= await self._find_invoices(room)
         now, changed = self._now(), list(self._changed.values())
         intents = intents_to_look_at(changed)
-        ids = subscriptions_to_look_at(changed) + intents
+        ids = subscriptions_to_look_at(changed) + charges_to_look_at(changed) + intents
 
         def choose(conn: Connection) -> list[tuple[Kind, str]]:
             make_due(conn, session.connection_id, ids, now=now, since=self._began)

@@ -29,12 +29,13 @@ NOTHING_KNOWN = Capabilities(permissions={})
 class Clients:
     """One HTTP client for each address, shared by all connections: it knows no key."""
 
-    def __init__(self) -> None:
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
         self._open: dict[StripeAddress, httpx.AsyncClient] = {}
 
     def of(self, address: StripeAddress) -> httpx.AsyncClient:
         if address not in self._open:
-            self._open[address] = open_client(address)
+            self._open[address] = open_client(address, timeout=self._timeout)
         return self._open[address]
 
     async def close(self) -> None:

@@ -15,7 +15,8 @@ import httpx
 
 from services.poller.errors import Refused
 
-TIMEOUT = httpx.Timeout(25.0, connect=10.0)
+TIMEOUT_SECONDS = 25.0
+CONNECT_SECONDS = 10.0
 LIVE_MARKS = ("_live_",)
 
 
@@ -100,8 +101,13 @@ class GetOnly(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
 
-def open_client(address: StripeAddress, *, inner: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
-    """An HTTP client that can do nothing but read below `address`; `inner` replaces the network in tests."""
+def open_client(
+    address: StripeAddress, *, timeout: float = TIMEOUT_SECONDS, inner: httpx.AsyncBaseTransport | None = None
+) -> httpx.AsyncClient:
+    """An HTTP client that can do nothing but read below `address`.
+
+    `timeout` in seconds; `inner` replaces the network in tests.
+    """
     network = inner or httpx.AsyncHTTPTransport(
         verify=httpx.create_ssl_context(),
         trust_env=True,
@@ -109,7 +115,10 @@ def open_client(address: StripeAddress, *, inner: httpx.AsyncBaseTransport | Non
         limits=httpx.Limits(max_connections=64, max_keepalive_connections=16, keepalive_expiry=30.0),
     )
     return httpx.AsyncClient(
-        transport=GetOnly(address, network), trust_env=False, follow_redirects=False, timeout=TIMEOUT
+        transport=GetOnly(address, network),
+        trust_env=False,
+        follow_redirects=False,
+        timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)),
     )
 
 

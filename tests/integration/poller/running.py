@@ -16,7 +16,6 @@ from typing import Any, LiteralString, cast
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
-import kafka
 import psycopg
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,15 +26,16 @@ from runtime.vault import Keyring, PrivateKey
 from schemas.catalogue import RAW_TOPICS, STRIPE_API_CALL, Topic
 from schemas.envelope import Envelope, parse_envelope
 from services.console.schema import MIGRATIONS as CONSOLE
-from services.poller.schema import MIGRATIONS as POLLER
 from services.poller.kinds import KINDS, OBJECTS, Kind
 from services.poller.pages import ReadObject, read_page
 from services.poller.queries import Query, encode
+from services.poller.schema import MIGRATIONS as POLLER
 from simulator.app import ServerSettings, Simulator, simulate
 from simulator.clock import ManualClock
 from simulator.company.life import Growth
 from simulator.founding import found
 from simulator.server import running
+from tests.fixtures.counting import plain_read
 from tests.fixtures.stacks import wait_for
 
 PASSWORD = "only-for-tests"
@@ -195,9 +195,9 @@ class RunningPoller:
     def log(self) -> str:
         return (self.folder / "log").read_text()
 
-    def rows(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+    def rows(self, statement: LiteralString, *parameters: object) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.admin_url, autocommit=True) as db:
-            cursor = db.execute(cast(LiteralString, statement), parameters)
+            cursor = db.execute(statement, parameters)
             return list(cursor.fetchall()) if cursor.description else []
 
     def connect(self, key: str, *, base: str | None = None) -> str:
@@ -282,22 +282,7 @@ class RunningPoller:
 
 def read_topic(broker: Broker, topic: Topic) -> list[Any]:
     """Every record of a topic, from its beginning to its present end."""
-    consumer = kafka.KafkaConsumer(
-        **broker.client_options("test"), group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
-    )
-    try:
-        partitions = [
-            kafka.TopicPartition(topic.full_name(broker.prefix), number) for number in range(topic.partitions)
-        ]
-        consumer.assign(partitions)
-        ends = consumer.end_offsets(partitions)
-        found: list[Any] = []
-        while any(consumer.position(partition) < ends[partition] for partition in partitions):
-            for records in consumer.poll(timeout_ms=200).values():
-                found.extend(records)
-        return found
-    finally:
-        consumer.close()
+    return plain_read(broker.bootstrap_servers, broker.prefix, [topic.name])
 
 
 def latest(records: list[Published]) -> dict[str, Published]:

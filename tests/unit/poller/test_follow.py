@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from services.poller.changes import Changed, Known
 from services.poller.follow import (
+    charges_to_look_at,
     due_at,
     intents_to_look_at,
     new_transactions,
@@ -68,3 +69,7 @@ def test_a_charge_counts_as_a_transaction_once_when_it_succeeded() -> None:
     succeeded = Facts(status="succeeded", created=7)
     rows = (changed("charge", succeeded, was="pending"), changed("charge", succeeded, was="succeeded"))
     assert new_transactions(rows) == (7,)
+
+
+def test_a_dispute_leads_to_its_charge() -> None:
+    assert charges_to_look_at([changed("dispute", Facts(status="needs_response", charge="ch_1"))]) == ["ch_1"]
