@@ -15,8 +15,8 @@ from pipeline.session import Session
 from pipeline.timer_runner import fire_batch
 from runtime.database import Database
 from runtime.migrations import migrate
-from services.mrr.schema import MIGRATIONS
 from services.mrr.processor import INPUTS, mrr
+from services.mrr.schema import MIGRATIONS
 from tests.unit.mrr.replay import Replay
 
 _TOPIC_ID = UUID(int=1)

@@ -19,8 +19,8 @@ from pipeline.worker import SourceName
 from runtime.kafka import Broker, Producer, create_topics
 from runtime.migrations import migrate
 from schemas.catalogue import MRR_MOVEMENT, dead_letter_topic, retry_topic, topic_named
-from services.mrr.schema import MIGRATIONS
 from services.mrr.processor import INPUTS
+from services.mrr.schema import MIGRATIONS
 from simulator.company.life import Growth
 from simulator.company.periods import DAY
 from simulator.founding import Company, found

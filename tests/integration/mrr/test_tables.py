@@ -1,13 +1,16 @@
 """mrr's tables and the analysts' views on a real PostgreSQL, against the core in memory and the simulator's truth."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
 
 import psycopg
 import pytest
+from typer.testing import CliRunner
 
 from pipeline.apply import Applier
+from services.mrr.commands import commands
 from services.mrr.policy import PROFITWELL
 from services.mrr.processor import mrr
 from simulator.company.life import Growth
@@ -167,3 +170,21 @@ def test_the_ledger_cannot_take_a_row_back_twice(tables: Tables) -> None:
     )
     with psycopg.connect(tables.url) as conn, pytest.raises(psycopg.errors.UniqueViolation):
         conn.execute(again, ("correction",))
+
+
+def test_a_number_can_be_explained_at_the_command_line(tables: Tables) -> None:
+    tables.apply(Story().see(subscription(item(quantity=3)), 0, change="created").records)
+    environment = {"DATABASE_URL": tables.url}
+    shown = CliRunner().invoke(commands, ["explain", "cus_1", "--json", "--at", "2026-01-05"], env=environment)
+    (found,) = json.loads(shown.output)
+    assert found["mrr"][0]["mrr"] == 3000
+    assert found["records"][0]["topic"] == "stripe.subscription.raw.v1"
+    people = CliRunner().invoke(commands, ["explain", "cus_1"], env=environment).output
+    assert "$30.00 a month" in people
+    assert "1000 × 3: 3000" in people
+
+
+def test_a_customer_that_nobody_knows_is_answered_and_not_invented(tables: Tables) -> None:
+    shown = CliRunner().invoke(commands, ["explain", "cus_9"], env={"DATABASE_URL": tables.url})
+    assert shown.exit_code == 3
+    assert "knows no customer cus_9" in shown.output
