@@ -3,9 +3,10 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from cli.errors import CommandError
 from cli.output import done, step
@@ -13,10 +14,9 @@ from cli.secrets import SecretFiles
 from cli.services import all_services
 from cli.specs import Surroundings, job_spec, service_spec
 from deploy.embedded.errors import EmbeddedError
-from deploy.embedded.ports import LOOPBACK, choose_ports
+from deploy.embedded.ports import LOOPBACK
 from deploy.embedded.process import ProcessSpec
 from deploy.embedded.stack import EmbeddedStack, Servers
-from deploy.embedded.state import read_state
 
 CONSOLE_PORT = 8080
 
@@ -56,13 +56,10 @@ async def prepare(stack: EmbeddedStack, surroundings: Surroundings) -> None:
     done("tables and topics")
 
 
-def service_ports(stack: EmbeddedStack, *, further: Mapping[str, int] | None = None) -> dict[str, int]:
-    """A port for every service: the one it had at the last start where that is free."""
-    last = read_state(stack.data.root)
-    known = {**(last.addresses if last else {})}
-    wanted = {name.removeprefix("port:"): int(port) for name, port in known.items() if name.startswith("port:")}
+def service_ports(stack: EmbeddedStack, *further: str) -> dict[str, int]:
+    """A port for every service, and for what is named beside them: the one of the last start where that is free."""
     names = [service.name for service in all_services()]
-    return choose_ports([*names, *(further or {})], wanted={"console": CONSOLE_PORT, **wanted, **(further or {})})
+    return stack.reserve([*names, *further], wanted={"console": CONSOLE_PORT})
 
 
 def service_specs(surroundings: Surroundings, ports: Mapping[str, int]) -> list[ProcessSpec]:
@@ -73,7 +70,7 @@ def service_specs(surroundings: Surroundings, ports: Mapping[str, int]) -> list[
 def announce(stack: EmbeddedStack, ports: Mapping[str, int], **further: str) -> str:
     """Tell `dropfix status` where things are; returns the console's address."""
     console = f"http://{LOOPBACK}:{ports['console']}"
-    stack.announce({"console": console, **further, **{f"port:{name}": str(port) for name, port in ports.items()}})
+    stack.announce({"console": console, **further})
     return console
 
 
@@ -87,14 +84,14 @@ async def until_stopped() -> None:
     step("stopping")
 
 
-async def stoppable(work: asyncio.Task[None]) -> None:
+async def stoppable(work: Coroutine[Any, Any, None]) -> None:
     """Do the work, or give it up at Ctrl-C or SIGTERM, so that everything that was started is stopped."""
-    stopped = asyncio.create_task(until_stopped())
+    working, stopped = asyncio.create_task(work), asyncio.create_task(until_stopped())
     try:
-        await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        if work.done():
-            await work
+        await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            await working
     finally:
-        for task in (work, stopped):
+        for task in (working, stopped):
             task.cancel()
-        await asyncio.gather(work, stopped, return_exceptions=True)
+        await asyncio.gather(working, stopped, return_exceptions=True)

@@ -14,7 +14,7 @@ from kafka.admin import NewTopic
 
 from runtime.errors import BrokerError
 from runtime.settings import ServiceSettings
-from schemas.catalogue import Topic
+from schemas.catalogue import MAX_RECORD_BYTES, Topic
 from schemas.envelope import Headers
 from schemas.partition import partition_of
 
@@ -25,7 +25,6 @@ LINGER_MS = 5
 BATCH_BYTES = 65_536
 TOPICS_READY_MS = 60_000
 """A busy broker has answered before it has made the files of a hundred partitions."""
-MAX_RECORD_BYTES = 4 * 1024 * 1024
 
 
 class Acknowledgement(Protocol):

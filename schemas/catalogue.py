@@ -21,6 +21,9 @@ from schemas.events.signal import ChurnSignal
 from schemas.events.stripe import ApiCall, RefreshRequest, RefreshResult
 
 DATA_PARTITIONS = 8
+MAX_RECORD_BYTES = 4 * 1024 * 1024
+"""The largest record: an object of Stripe's with long lists and metadata is far below."""
+
 SubjectKind = Literal["customer", "connection", "user", "workspace", "subject", "source"]
 
 
@@ -53,8 +56,14 @@ class Topic:
     def config(self) -> dict[str, str]:
         """The broker's settings of this topic."""
         if self.retention is not None:
-            return {"cleanup.policy": "delete", "retention.ms": str(int(self.retention.total_seconds() * 1000))}
+            kept_ms = int(self.retention.total_seconds() * 1000)
+            return {
+                "cleanup.policy": "delete",
+                "retention.ms": str(kept_ms),
+                "max.message.bytes": str(MAX_RECORD_BYTES),
+            }
         return {
+            "max.message.bytes": str(MAX_RECORD_BYTES),
             "cleanup.policy": "compact",
             "min.cleanable.dirty.ratio": "1.0",
             "segment.bytes": "16777216",

@@ -86,13 +86,13 @@ def demo(
         open_browser=not (headless or check),
         as_json=as_json,
     )
-    asyncio.run(_run(wanted))
+    asyncio.run(stoppable(_run(wanted)))
 
 
 async def _run(wanted: Demo) -> None:
     async with embedded_stack(wanted.data_dir, servers=Servers()) as stack:
         done("Kafka, PostgreSQL and a mail sink")
-        await stoppable(asyncio.create_task(_show(stack, wanted)))
+        await _show(stack, wanted)
 
 
 async def _show(stack: EmbeddedStack, wanted: Demo) -> None:
@@ -100,7 +100,7 @@ async def _show(stack: EmbeddedStack, wanted: Demo) -> None:
     clock = stack.data.root / "clock.json"
     account = _account(stack, wanted)
     _set_clock(clock, account, wanted)
-    ports = service_ports(stack, further={"simulator": 0})
+    ports = service_ports(stack, "simulator")
     stripe = f"http://{LOOPBACK}:{ports['simulator']}"
     surroundings = surroundings_of(stack, clock=str(clock), stripe_api_base=stripe)
     options = _simulator_options(account, wanted)

@@ -27,7 +27,7 @@ def run(
     owns the database) or SMTP_URL name servers that are there. STRIPE_API_BASE points at another Stripe-compatible
     server. Ctrl-C stops everything; the next start goes on where it was.
     """
-    asyncio.run(_run(data_dir or default_data_dir("run")))
+    asyncio.run(stoppable(_run(data_dir or default_data_dir("run"))))
 
 
 async def _run(data_dir: Path) -> None:
@@ -37,7 +37,7 @@ async def _run(data_dir: Path) -> None:
         mail="SMTP_URL" not in os.environ,
     )
     async with embedded_stack(data_dir, servers=servers) as stack:
-        await stoppable(asyncio.create_task(_serve(stack)))
+        await _serve(stack)
 
 
 async def _serve(stack: EmbeddedStack) -> None:

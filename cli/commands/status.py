@@ -29,7 +29,7 @@ def status(
     """Show what runs, where it is reached, and how each service gets on. Exit code 3 where nothing runs."""
     root, report = running_stack(data_dir)
     processes = [_described(process) for process in report.processes]
-    addresses = {name: value for name, value in report.addresses.items() if not name.startswith("port:")}
+    addresses = dict(report.addresses)
     if as_json:
         print_json({"data_dir": str(root), "state": report.state, "addresses": addresses, "processes": processes})
     else:
