@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import psycopg
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from schemas.money import format_amount
 from schemas.partition import partition_of
@@ -29,7 +29,9 @@ def policies(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")
     if as_json:
         typer.echo(json.dumps({name: policy.model_dump() for name, policy in PRESETS.items()}, indent=2))
         return
-    table = Table("policy", "past due", "cancellation counts", "counts from", "discounts taken off")
+    table = Table(
+        Column("policy", no_wrap=True), "past due", "cancellation counts", "counts from", "discounts taken off"
+    )
     for policy in PRESETS.values():
         grace = policy.past_due_grace_days
         discounts = [name for name, counted in policy.discounts.model_dump().items() if counted]

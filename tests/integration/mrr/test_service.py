@@ -87,7 +87,7 @@ class Service:
             waiting = query(self.url, "SELECT count(*) FROM mrr_io.outbox")[0][0]
             return self.applied() == len(self.records) and waiting == 0
 
-        wait_for("mrr has applied and published everything", done, seconds=90)
+        wait_for("mrr has applied and published everything", done, seconds=200)
 
     def published(self) -> list[str]:
         """The ids of the movements on the topic."""
@@ -139,7 +139,7 @@ def test_an_account_becomes_its_true_mrr_although_the_service_is_killed(service:
     records = list(Feed(company).backfill(invoices_since=company.world.now - 90 * DAY))
     half = len(records) // 2
     service.start().publish(records[:half])
-    wait_for("some of it is applied", lambda: service.applied() > half // 4, seconds=90)
+    wait_for("some of it is applied", lambda: service.applied() > half // 4, seconds=200)
     service.end(signal.SIGKILL)
     service.publish(records[half:])
     service.start().settle()
