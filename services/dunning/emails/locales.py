@@ -1,5 +1,6 @@
 """Amounts and dates as the customer's locale writes them."""
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -10,6 +11,8 @@ from schemas.money import exponent, major_units
 from services.dunning.zones import zone
 
 DEFAULT = "en"
+_TOUCHING = re.compile(r"(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])")
+"""Where a currency that is written as its code touches the number: CLDR wants a space there."""
 
 
 def locale_of(tags: Iterable[str]) -> Locale:
@@ -26,9 +29,10 @@ def amount(minor: int, currency: str, locale: Locale) -> str:
     """An amount in minor units, with as many decimals as Stripe's currency has."""
     digits, number = exponent(currency), major_units(minor, currency)
     pattern = locale.currency_formats["standard"]
-    return str(
+    written = str(
         pattern.apply(number, locale, currency=currency.upper(), currency_digits=False, force_frac=(digits, digits))
     )
+    return _TOUCHING.sub("\N{NO-BREAK SPACE}", written)
 
 
 def day(instant: datetime, locale: Locale, zone_name: str) -> str:

@@ -64,6 +64,9 @@ _ACTS = {
         invoice("in_2", status="void", currency="eur", closed_at=START + _at(day)), at=START + _at(day)
     ),
     "clear": lambda stage, day: stage.see(invoice("in_1", remaining=0), at=START + _at(day)),
+    "slow": lambda stage, day: stage.see(
+        charge("ch_slow", status=("pending", "failed", "succeeded")[day % 3], reason=None), at=START + _at(day)
+    ),
     "confirm": lambda stage, day: stage.see(intent(status="requires_action"), at=START + _at(day)),
     "debit": lambda stage, day: stage.see(intent(of="in_2", status="processing"), at=START + _at(day)),
     "move": lambda stage, day: stage.see(customer(email=f"ada{day}@example.com"), at=START + _at(day)),
