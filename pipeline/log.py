@@ -85,6 +85,7 @@ class LogReader:
         reader, found, deadline = self._reader(), dict[LogPartition, Record](), monotonic() + TIMEOUT_MS / 1000
         waiting = set(places)
         reader.assign(list(places))
+        reader.resume(*places)  # an assignment keeps what was paused when it was looked at before
         for tp, place in places.items():
             reader.seek(tp, wanted[place])
         while waiting:

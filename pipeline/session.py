@@ -8,8 +8,14 @@ import psycopg
 from pipeline.errors import PassingFault
 from runtime.database import Connection, Database
 
-PASSING = (psycopg.OperationalError, psycopg.InterfaceError)
-"""What psycopg raises where the server or the way to it is at fault: cut, restarting, locked, deadlocked, full."""
+PASSING = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+    psycopg.errors.TransactionTimeout,
+)
+"""What psycopg raises where the server or the way to it is at fault: cut, restarting, locked, deadlocked, full, out of
+patience with a process that was frozen."""
 
 
 class Session:

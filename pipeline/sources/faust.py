@@ -108,13 +108,13 @@ class FaustSource:
             app = self._app(sink, Path(folder))
             faust.contrib.asgi.bind_to_running_loop(app)
             app.finalize()
-            await app.maybe_start()
+            starting = asyncio.create_task(app.maybe_start())  # ends only once the group has let us in
             while not stopping.is_set():
-                if app.should_stop or app.crash_reason is not None:
-                    end_process(app.crash_reason or Fatal("Faust stopped by itself"))
                 with _ending():
+                    _must_live(app, starting)
                     sink.tick()
                 await asyncio.sleep(TICK_SECONDS)
+            starting.cancel()
             try:
                 await asyncio.wait_for(app.stop(), STOP_SECONDS)
             except TimeoutError:
@@ -216,6 +216,18 @@ class FaustSource:
 
     def _place(self, tp: Any) -> LogPartition:
         return LogPartition(self._names[tp.topic], tp.partition)
+
+
+def _must_live(app: Any, starting: asyncio.Task[Any]) -> None:
+    """Raises Fatal where Faust or aiokafka has stopped working and stays up: what is left would never get on."""
+    if starting.done() and (error := starting.exception()) is not None:
+        raise Fatal(f"Faust did not start: {error!r}") from error
+    if app.should_stop or app.crash_reason is not None:
+        raise Fatal(f"Faust stopped by itself: {app.crash_reason!r}") from app.crash_reason
+    consumer = getattr(getattr(app.consumer, "_thread", None), "_consumer", None)
+    coordination = getattr(getattr(consumer, "_coordinator", None), "_coordination_task", None)
+    if coordination is not None and coordination.done():
+        raise Fatal("aiokafka's group coordination ended by itself, as it does at a fault it does not expect")
 
 
 @contextmanager
