@@ -17,7 +17,7 @@ from runtime.clock import Anchor, write_clock
 from runtime.kafka import Broker, Producer, create_topics
 from runtime.migrations import ServiceSchema, migrate
 from schemas.catalogue import RAW_TOPICS, Topic, dead_letter_topic, retry_topic
-from tests.fixtures.counting import eventually, plain_ends, plain_read
+from tests.fixtures.counting import PATIENCE_SECONDS, eventually, plain_ends, plain_read
 
 
 @dataclass
@@ -78,7 +78,7 @@ class Consumer:
     def wait_for_end(self) -> int:
         """Wait until the process has ended by itself; its exit code."""
         assert self._process is not None
-        return self._process.wait(60)
+        return self._process.wait(PATIENCE_SECONDS)
 
     def stop(self) -> int:
         """SIGTERM and wait; the exit code."""
