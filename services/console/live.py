@@ -25,6 +25,9 @@ WORK_SHARE = 10
 """A look that takes long is followed by a rest this many times as long."""
 RECONNECT_AFTER_S = 1.0
 
+_NEVER = object()
+"""What is seen of a workspace before the first look, which therefore tells."""
+
 log = get_logger(__name__)
 
 
@@ -83,7 +86,7 @@ class LiveUpdates:
 
     @contextmanager
     def page(self, workspace_id: str) -> Iterator[Subscription]:
-        """A subscription for as long as the block lasts; told once at its start, so that nothing is missed."""
+        """A subscription for as long as the block lasts. It is told at its start: a page is older than its stream."""
         page = Subscription(asyncio.get_running_loop())
         page.changed.set()
         with self._lock:
@@ -122,7 +125,7 @@ class LiveUpdates:
             found = self._look(workspace_id)
             with self._lock:
                 pages = list(self._pages.get(workspace_id, ()))
-                changed = workspace_id in self._seen and self._seen[workspace_id] != found
+                changed = self._seen.get(workspace_id, _NEVER) != found
                 if pages:
                     self._seen[workspace_id] = found
             for page in pages if changed else ():

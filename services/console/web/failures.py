@@ -65,6 +65,11 @@ def add_failures(app: FastAPI) -> None:
             return answer(request, Refused("not_found", "There is nothing at this address.", "", status))
         return answer(request, Refused(status.name.lower(), f"{status.phrase}.", "", status))
 
+    @app.exception_handler(psycopg.DataError)
+    async def impossible_value(request: Request, error: psycopg.DataError) -> Response:
+        log.warning("a request held what no column can hold", path=request.url.path, reason=type(error).__name__)
+        return answer(request, Refused("not_found", "There is nothing at this address.", "", HTTPStatus.NOT_FOUND))
+
     @app.exception_handler(psycopg.OperationalError)
     @app.exception_handler(PoolTimeout)
     async def database_away(request: Request, error: Exception) -> Response:

@@ -8,11 +8,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import unescape
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any, LiteralString, cast
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
@@ -29,6 +30,7 @@ from services.detector.schema import MIGRATIONS as DETECTOR
 from services.mirror.schema import MIGRATIONS as MIRROR
 from services.mrr.schema import MIGRATIONS as MRR
 from services.poller.schema import MIGRATIONS as POLLER
+from tests.fixtures.servers import TestServers, fresh_database
 
 PASSWORD = "correct horse battery staple"
 STRIPE_KEY = "rk_test_51PgC6tB7WZ01zgkWsecretPartOfTheKey4f2a"
@@ -76,6 +78,17 @@ class Company:
     browser: Browser
 
 
+@dataclass(frozen=True)
+class Stored:
+    """A connection as its row has it."""
+
+    connection_id: str
+    sealed_key: bytes | None
+    key_hint: str
+    state: str
+    adopted_by: str | None
+
+
 @dataclass
 class RunningConsole:
     """The console under test, its database as the administrator sees it, its log, and the poller's keyring."""
@@ -117,6 +130,8 @@ class RunningConsole:
         return (self.folder / "log").read_text()
 
     def browser(self, **headers: str) -> Browser:
+        """A browser at an address of its own, as the proxy tells it."""
+        headers = {"X-Forwarded-For": f"198.51.{secrets.randbelow(250)}.{secrets.randbelow(250)}", **headers}
         browser = Browser(httpx.Client(base_url=self.address, headers=headers, timeout=20))
         self.browsers.append(browser)
         return browser
@@ -143,7 +158,7 @@ class RunningConsole:
     def rows(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Run a statement as the database's administrator."""
         with psycopg.connect(self.admin_url, autocommit=True) as db:
-            cursor = db.execute(cast(LiteralString, statement), parameters)
+            cursor = db.execute(statement, parameters)
             return list(cursor.fetchall()) if cursor.description else []
 
     def add(self, table: str, **columns: object) -> None:
@@ -152,12 +167,18 @@ class RunningConsole:
         marks = ", ".join(["%s"] * len(columns))
         self.rows(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", *values)
 
+    def connections(self, company: Company) -> list[Stored]:
+        """The company's connections, the newest first."""
+        found = self.rows(
+            "SELECT connection_id, sealed_key, key_hint, state, adopted_by FROM control.connections"
+            " WHERE workspace_id = %s ORDER BY submitted_at DESC",
+            company.workspace_id,
+        )
+        return [Stored(*row) for row in found]
+
     def poller_says(self, company: Company, state: str, **said: object) -> str:
         """Answer as the poller would for the company's newest connection; its id."""
-        (connection_id,) = self.rows(
-            "SELECT connection_id FROM control.connections WHERE workspace_id = %s ORDER BY submitted_at DESC LIMIT 1",
-            company.workspace_id,
-        )[0]
+        connection_id = self.connections(company)[0].connection_id
         self.rows("DELETE FROM poller.connection_status WHERE connection_id = %s", connection_id)
         self.add(
             "poller.connection_status",
@@ -168,44 +189,69 @@ class RunningConsole:
             updated_at="2026-11-24T12:00:00Z",
             **said,
         )
-        return str(connection_id)
+        return connection_id
+
+
+@contextmanager
+def console_on(servers: TestServers, folder: Path) -> Iterator[RunningConsole]:
+    """A console with a database and topics of its own, ready to be started; behind a proxy that is trusted."""
+    prefix, private, port = f"t{secrets.token_hex(6)}.", PrivateKey.generate(), _free_port()
+    broker = Broker(servers.kafka, prefix)
+    with fresh_database(servers.database) as database_url:
+        _prepare(database_url)
+        create_topics(broker, [CONTROL_DECISION, PRODUCT_IDENTIFY, PRODUCT_TRACK])
+        environment = os.environ | {
+            "KAFKA_BOOTSTRAP_SERVERS": servers.kafka,
+            "DROPFIX_TOPIC_PREFIX": prefix,
+            "DATABASE_URL": _as_console(database_url),
+            "DROPFIX_HTTP_PORT": str(port),
+            "DROPFIX_VAULT_PUBLIC_KEY": private.public.encode(),
+            "DROPFIX_OPERATOR_TOKEN_FILE": str(folder / "operator"),
+            "DROPFIX_FIRST_RUN_LINK_FILE": str(folder / "first-run"),
+            "DROPFIX_TRUSTED_PROXIES": "127.0.0.1",
+            "DROPFIX_LOG_LEVEL": "DEBUG",
+        }
+        console = RunningConsole(
+            f"http://127.0.0.1:{port}", environment, database_url, broker, Keyring([private]), folder
+        )
+        yield console
+        for browser in console.browsers:
+            browser.client.close()
+        if console.process is not None and console.process.poll() is None:
+            assert console.stop() == 0, console.log
 
 
 @pytest.fixture
-def stopped_console(
-    database_url: str, kafka_bootstrap: str, topic_prefix: str, tmp_path: Path
-) -> Iterator[RunningConsole]:
-    """A console of its own, without anybody in it, ready to be started."""
-    migrate(database_url, [MIGRATIONS, POLLER, MIRROR, MRR, DETECTOR], passwords={"console": ROLE_PASSWORD})
-    broker = Broker(kafka_bootstrap, topic_prefix)
-    create_topics(broker, [CONTROL_DECISION, PRODUCT_IDENTIFY, PRODUCT_TRACK])
-    private = PrivateKey.generate()
-    port = _free_port()
-    environment = os.environ | {
-        "KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap,
-        "DROPFIX_TOPIC_PREFIX": topic_prefix,
-        "DATABASE_URL": _as_console(database_url),
-        "DROPFIX_HTTP_PORT": str(port),
-        "DROPFIX_VAULT_PUBLIC_KEY": private.public.encode(),
-        "DROPFIX_OPERATOR_TOKEN_FILE": str(tmp_path / "operator"),
-        "DROPFIX_FIRST_RUN_LINK_FILE": str(tmp_path / "first-run"),
-        "DROPFIX_LOG_LEVEL": "DEBUG",
-    }
-    console = RunningConsole(
-        f"http://127.0.0.1:{port}", environment, database_url, broker, Keyring([private]), tmp_path
-    )
-    yield console
-    for browser in console.browsers:
-        browser.client.close()
-    if console.process is not None and console.process.poll() is None:
-        assert console.stop() == 0, console.log
+def own_console(servers: TestServers, tmp_path: Path) -> Iterator[RunningConsole]:
+    """A console of this test alone, without anybody in it, ready to be started."""
+    with console_on(servers, tmp_path) as console:
+        yield console
+
+
+@pytest.fixture(scope="session")
+def console(servers: TestServers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningConsole]:
+    """A console that runs, shared by tests that each bring companies of their own."""
+    with console_on(servers, tmp_path_factory.mktemp("console")) as shared:
+        shared.start()
+        yield shared
 
 
 @pytest.fixture
-def console(stopped_console: RunningConsole) -> RunningConsole:
-    """A console of its own that runs, without anybody in it."""
-    stopped_console.start()
-    return stopped_console
+def company(console: RunningConsole) -> Company:
+    """A workspace of this test alone on the shared console."""
+    return console.company()
+
+
+def _prepare(database_url: str) -> None:
+    """Migrate as a deployment would; roles are shared by all databases of a server, so tests may collide over one."""
+    for attempt in range(5):
+        try:
+            migrate(database_url, [MIGRATIONS, POLLER, MIRROR, MRR, DETECTOR], passwords={"console": ROLE_PASSWORD})
+        except psycopg.errors.InternalError_:
+            sleep(0.2 * attempt)
+        else:
+            return
+    pytest.fail("the roles could not be prepared: another test was always faster")
 
 
 def _as_console(admin_url: str) -> str:

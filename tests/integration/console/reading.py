@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from time import monotonic
+from typing import Any
 
 import kafka
 
@@ -18,9 +19,13 @@ class Seen:
     value: bytes
     headers: dict[str, str]
 
+    @property
+    def subject(self) -> str:
+        return self.headers["ce_partitionkey"]
 
-def read_topic(broker: Broker, topic: Topic, wanted: int, *, within_s: float = 20.0) -> list[Seen]:
-    """The topic's records from its beginning, in the order of each partition, once there are as many as wanted."""
+
+def read_topic(broker: Broker, topic: Topic, wanted: int, *, subject: str, within_s: float = 30.0) -> list[Seen]:
+    """The records of a subject, or of all whose subject begins so, in order, once there are as many as wanted."""
     consumer = kafka.KafkaConsumer(
         bootstrap_servers=broker.bootstrap_servers.split(","),
         enable_auto_commit=False,
@@ -35,11 +40,13 @@ def read_topic(broker: Broker, topic: Topic, wanted: int, *, within_s: float = 2
         deadline = monotonic() + within_s
         while len(found) < wanted and monotonic() < deadline:
             for records in consumer.poll(timeout_ms=200).values():
-                found.extend(
-                    Seen(each.partition, each.key.decode(), each.value, {k: v.decode() for k, v in each.headers})
-                    for each in records
-                )
+                found.extend(seen for each in records if (seen := _seen(each)).subject.startswith(subject))
     finally:
         consumer.close()
     assert len(found) >= wanted, f"{name} has {len(found)} records, not {wanted}"
     return found
+
+
+def _seen(record: Any) -> Seen:
+    headers = {name: value.decode() for name, value in record.headers}
+    return Seen(record.partition, record.key.decode(), record.value, headers)

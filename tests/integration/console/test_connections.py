@@ -1,6 +1,8 @@
 """Connecting a Stripe account and letting it go."""
 
+import signal
 import threading
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -8,32 +10,21 @@ import pytest
 from runtime.errors import VaultError
 from schemas.catalogue import CONTROL_DECISION
 from schemas.events.control import Decision
-from tests.integration.console.conftest import STRIPE_KEY, Company, RunningConsole
+from tests.integration.console.conftest import STRIPE_KEY, Company, RunningConsole, Stored
 from tests.integration.console.reading import read_topic
 
 PERMISSIONS = ("customer", "subscription", "invoice", "charge", "payment_intent", "dispute")
 
 
-@pytest.fixture
-def company(console: RunningConsole) -> Company:
-    return console.company()
-
-
-def stored(console: RunningConsole) -> tuple[str, bytes | None, str, str]:
-    """(id, sealed key, hint, state) of the newest connection."""
-    return console.rows(
-        "SELECT connection_id, sealed_key, key_hint, state FROM control.connections ORDER BY submitted_at DESC LIMIT 1"
-    )[0]  # type: ignore[return-value]
-
-
 def test_a_key_is_sealed_to_the_poller_and_bound_to_its_connection(console: RunningConsole, company: Company) -> None:
     assert company.browser.connect(f"  {STRIPE_KEY}\n").status_code == 303
-    connection_id, sealed, hint, state = stored(console)
-    assert sealed is not None
-    assert (hint, state) == ("rk_test_…4f2a", "submitted")
-    assert console.keyring.open(sealed, associated=f"stripe_key:{connection_id}".encode()).decode() == STRIPE_KEY
+    (stored,) = console.connections(company)
+    assert stored.sealed_key is not None
+    assert (stored.key_hint, stored.state) == ("rk_test_…4f2a", "submitted")
+    associated = f"stripe_key:{stored.connection_id}".encode()
+    assert console.keyring.open(stored.sealed_key, associated=associated).decode() == STRIPE_KEY
     with pytest.raises(VaultError):
-        console.keyring.open(sealed, associated=b"stripe_key:con_another")
+        console.keyring.open(stored.sealed_key, associated=b"stripe_key:con_another")
 
 
 def test_whoever_waits_for_connections_hears_of_one_at_once(console: RunningConsole, company: Company) -> None:
@@ -44,14 +35,14 @@ def test_whoever_waits_for_connections_hears_of_one_at_once(console: RunningCons
         with psycopg.connect(console.admin_url, autocommit=True) as db:
             db.execute("LISTEN dropfix_connections")
             listening.set()
-            heard.extend(note.payload for note in db.notifies(timeout=10, stop_after=1))
+            heard.extend(note.payload for note in db.notifies(timeout=3))
 
     listener = threading.Thread(target=listen)
     listener.start()
     assert listening.wait(10)
     company.browser.connect(STRIPE_KEY)
     listener.join()
-    assert heard == [stored(console)[0]]
+    assert console.connections(company)[0].connection_id in heard
 
 
 @pytest.mark.parametrize(
@@ -71,7 +62,7 @@ def test_a_key_that_cannot_work_is_refused_with_the_reason_and_not_repeated(
     assert answer.status_code == 422
     assert says in answer.text
     assert "SecretSecretSecret" not in answer.text
-    assert console.rows("SELECT count(*) FROM control.connections") == [(0,)]
+    assert console.connections(company) == []
 
 
 def test_a_secret_key_works_with_a_warning(console: RunningConsole, company: Company) -> None:
@@ -87,11 +78,11 @@ def test_no_answer_page_or_log_ever_holds_a_pasted_key(console: RunningConsole, 
         company.browser.connect(f"rk_live_{secret} and more"),
         company.browser.get(f"/settings/integrations?key={STRIPE_KEY}"),
         company.browser.get(f"/customers?q={STRIPE_KEY[:30]}"),
-        operator.post("/api/stripe/connect", json={"key": STRIPE_KEY}),
+        operator.post("/api/stripe/connect", json={"key": STRIPE_KEY, "workspace": company.workspace_id}),
         operator.post("/api/stripe/connect", json={"key": [STRIPE_KEY]}),
-        operator.post("/api/stripe/connect", json={"key": f"whsec_{secret}"}),
+        operator.post("/api/stripe/connect", json={"key": f"whsec_{secret}", "workspace": company.workspace_id}),
         operator.post("/api/stripe/connect", content=STRIPE_KEY),
-        operator.get("/api/stripe/status"),
+        operator.get(f"/api/stripe/status?workspace={company.workspace_id}"),
         company.browser.get("/settings/integrations"),
         company.browser.get("/"),
     ]
@@ -103,12 +94,14 @@ def test_no_answer_page_or_log_ever_holds_a_pasted_key(console: RunningConsole, 
 
 def test_disconnecting_deletes_the_ciphertext_in_the_same_request(console: RunningConsole, company: Company) -> None:
     company.browser.connect(STRIPE_KEY)
-    connection_id, sealed, _, _ = stored(console)
-    assert sealed
+    (stored,) = console.connections(company)
+    assert stored.sealed_key
+    connection_id = stored.connection_id
     page = f"/settings/integrations/stripe/{connection_id}/disconnect"
     assert "deleted at once" in company.browser.get(page).text
     assert company.browser.send(page, page, {}).status_code == 303
-    assert stored(console)[1:] == (None, "rk_test_…4f2a", "ended")
+    (ended,) = console.connections(company)
+    assert (ended.sealed_key, ended.state) == (None, "ended")
     assert connection_id not in company.browser.get("/settings/integrations").text
     assert company.browser.post(page, data={}).status_code == 403
     assert company.browser.get(page).status_code == 404
@@ -116,34 +109,41 @@ def test_disconnecting_deletes_the_ciphertext_in_the_same_request(console: Runni
 
 def test_what_was_decided_is_in_the_log_and_in_its_image(console: RunningConsole, company: Company) -> None:
     company.browser.connect(STRIPE_KEY)
-    connection_id = stored(console)[0]
+    connection_id = console.connections(company)[0].connection_id
     page = f"/settings/integrations/stripe/{connection_id}/disconnect"
     company.browser.send(page, page, {})
-    records = read_topic(console.broker, CONTROL_DECISION, 2)
+    records = read_topic(console.broker, CONTROL_DECISION, 2, subject=company.workspace_id)
     decisions = [Decision.model_validate_json(record.value) for record in records]
     assert [(each.kind, each.connection_id) for each in decisions] == [
         ("connection.made", connection_id),
         ("connection.ended", connection_id),
     ]
-    assert {record.headers["ce_partitionkey"] for record in records} == {company.workspace_id}
-    image = console.rows("SELECT decision_id, kind FROM control.decisions ORDER BY decision_id")
+    image = console.rows(
+        "SELECT decision_id, kind FROM control.decisions WHERE workspace_id = %s ORDER BY decision_id",
+        company.workspace_id,
+    )
     assert image == [(each.decision_id, each.kind) for each in decisions]
     assert all(each.decided_by.startswith("mem_") for each in decisions)
     assert b"4f2a" not in b"".join(record.value for record in records)
 
 
-def test_a_decision_outlives_a_console_that_is_killed(console: RunningConsole, company: Company) -> None:
+def test_a_decision_outlives_a_console_that_is_killed(own_console: RunningConsole) -> None:
+    own_console.start()
+    company = own_console.company()
     company.browser.connect(STRIPE_KEY)
-    console.stop(9)  # type: ignore[arg-type]
-    console.start()
-    (record, *_) = read_topic(console.broker, CONTROL_DECISION, 1)
+    own_console.stop(signal.SIGKILL)
+    own_console.start()
+    (record, *_) = read_topic(own_console.broker, CONTROL_DECISION, 1, subject=company.workspace_id)
     assert Decision.model_validate_json(record.value).kind == "connection.made"
 
 
 def test_without_a_poller_the_card_says_so_after_five_seconds(console: RunningConsole, company: Company) -> None:
     company.browser.connect(STRIPE_KEY)
     assert "Handing the key over" in company.browser.get("/settings/integrations").text
-    console.rows("UPDATE control.connections SET submitted_at = submitted_at - interval '5 seconds'")
+    console.rows(
+        "UPDATE control.connections SET submitted_at = submitted_at - interval '5 seconds' WHERE workspace_id = %s",
+        company.workspace_id,
+    )
     assert "No poller is running" in company.browser.get("/settings/integrations").text
 
 
@@ -171,61 +171,74 @@ def test_a_refused_key_is_told_and_ends_with_the_next_try(console: RunningConsol
     page = company.browser.get("/settings/integrations").text
     assert "Stripe does not accept the key. Try another." in page
     company.browser.connect(STRIPE_KEY)
-    states = dict(console.rows("SELECT connection_id, state FROM control.connections"))  # type: ignore[arg-type]
-    assert states.pop(refused) == "ended"
-    assert list(states.values()) == ["submitted"]
-    assert console.rows("SELECT sealed_key FROM control.connections WHERE connection_id = %s", refused) == [(None,)]
+    newest, ended = console.connections(company)
+    assert newest.state == "submitted"
+    assert (ended.connection_id, ended.state, ended.sealed_key) == (refused, "ended", None)
 
 
 def test_a_key_for_an_account_that_is_there_goes_to_its_connection(console: RunningConsole, company: Company) -> None:
     company.browser.connect(STRIPE_KEY)
-    old = stored(console)[0]
     company.browser.connect(STRIPE_KEY.replace("4f2a", "9z9z"))
-    new = stored(console)[0]
-    adopted = "SET ROLE dropfix_poller; SELECT control.adopt_connection('{}', '{}', 'resealed')"
-    console.rows(adopted.format(new, old))
-    rows = console.rows(
-        "SELECT connection_id, sealed_key, key_hint, state, adopted_by FROM control.connections ORDER BY state"
-    )
-    assert rows == [
-        (new, None, "rk_test_…9z9z", "retired", old),
-        (old, b"resealed", "rk_test_…9z9z", "submitted", None),
-    ]
-    status = console.operator.get(f"/api/stripe/status?connection_id={new}").json()
+    new, old = (stored.connection_id for stored in console.connections(company))
+    assert adopt(console, new, old)
+    retired, present = console.connections(company)
+    if retired.connection_id != new:
+        retired, present = present, retired
+    assert retired == Stored(new, None, "rk_test_…9z9z", "retired", old)
+    assert present == Stored(old, b"resealed", "rk_test_…9z9z", "submitted", None)
+    status = console.operator.get(f"/api/stripe/status?workspace={company.workspace_id}&connection_id={new}").json()
     assert status["connections"][0]["connection_id"] == old
 
 
 def test_a_key_is_never_handed_to_another_workspace(console: RunningConsole, company: Company) -> None:
     other = console.company()
     company.browser.connect(STRIPE_KEY)
-    mine = stored(console)[0]
     other.browser.connect(STRIPE_KEY)
-    theirs = stored(console)[0]
-    (answer,) = console.rows("SELECT control.adopt_connection(%s, %s, 'resealed')", theirs, mine)
-    assert answer == (False,)
-    assert console.rows("SELECT count(*) FROM control.connections WHERE state = 'submitted'") == [(2,)]
+    mine, theirs = console.connections(company)[0], console.connections(other)[0]
+    assert not adopt(console, theirs.connection_id, mine.connection_id)
+    assert console.connections(company) == [mine]
+    assert console.connections(other) == [theirs]
+
+
+def test_a_key_is_not_handed_to_a_connection_that_ended(console: RunningConsole, company: Company) -> None:
+    company.browser.connect(STRIPE_KEY)
+    old = console.connections(company)[0].connection_id
+    page = f"/settings/integrations/stripe/{old}/disconnect"
+    company.browser.send(page, page, {})
+    company.browser.connect(STRIPE_KEY)
+    assert not adopt(console, console.connections(company)[0].connection_id, old)
+
+
+def adopt(console: RunningConsole, new: str, old: str) -> bool:
+    """Hand a key over as the poller does, under its role."""
+    with psycopg.connect(console.admin_url, autocommit=True) as db:
+        db.execute("SET ROLE dropfix_poller")
+        row = db.execute("SELECT control.adopt_connection(%s, %s, 'resealed')", (new, old)).fetchone()
+    assert row is not None
+    return bool(row[0])
 
 
 def test_the_poller_reads_connections_and_changes_none_by_itself(console: RunningConsole, company: Company) -> None:
     company.browser.connect(STRIPE_KEY)
     with psycopg.connect(console.admin_url, autocommit=True) as db:
         db.execute("SET ROLE dropfix_poller")
-        assert db.execute("SELECT count(*) FROM control.connections").fetchone() == (1,)
-        for forbidden in (
+        assert db.execute("SELECT FROM control.connections").fetchone() is not None
+        statements: tuple[LiteralString, ...] = (
             "UPDATE control.connections SET sealed_key = NULL",
             "SELECT * FROM control.members",
             "SELECT * FROM control.sessions",
             "DELETE FROM control.connections",
-        ):
+        )
+        for forbidden in statements:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                db.execute(forbidden)  # type: ignore[arg-type]
+                db.execute(forbidden)
 
 
 def test_a_secret_is_seen_by_the_role_that_it_is_sealed_to(console: RunningConsole, company: Company) -> None:
     for role in ("dropfix_poller", "dropfix_mirror"):
         console.add(
             "control.secrets",
-            secret_id=role,
+            secret_id=f"{company.workspace_id} {role}",
             workspace_id=company.workspace_id,
             name=role,
             sealed_to=role,
@@ -235,22 +248,24 @@ def test_a_secret_is_seen_by_the_role_that_it_is_sealed_to(console: RunningConso
         )
     with psycopg.connect(console.admin_url, autocommit=True) as db:
         db.execute("SET ROLE dropfix_poller")
-        assert db.execute("SELECT secret_id FROM control.secrets").fetchall() == [("dropfix_poller",)]
+        found = db.execute("SELECT name FROM control.secrets WHERE workspace_id = %s", (company.workspace_id,))
+        assert found.fetchall() == [("dropfix_poller",)]
 
 
 def test_the_operator_connects_looks_and_disconnects(console: RunningConsole, company: Company) -> None:
     operator = console.operator
-    made = operator.post("/api/stripe/connect", json={"key": STRIPE_KEY})
+    workspace = company.workspace_id
+    made = operator.post("/api/stripe/connect", json={"key": STRIPE_KEY, "workspace": workspace})
     assert made.status_code == 202
     connection_id = made.json()["connection_id"]
     assert made.json()["livemode"] is False
     console.poller_says(company, "first_minute", progress={"percent": 20, "customers": {"done": 5, "total": 10}})
-    (status,) = operator.get("/api/stripe/status").json()["connections"]
+    (status,) = operator.get(f"/api/stripe/status?workspace={workspace}").json()["connections"]
     assert (status["state"], status["percent"]) == ("first_minute", 20)
     assert status["steps"] == [{"label": "Customers", "done": 5, "total": 10, "complete": False}]
-    ended = operator.post("/api/stripe/disconnect", json={"connection_id": connection_id})
+    ended = operator.post("/api/stripe/disconnect", json={"connection_id": connection_id, "workspace": workspace})
     assert ended.json() == {"connection_id": connection_id, "state": "ended"}
-    again = operator.post("/api/stripe/disconnect", json={"connection_id": connection_id})
+    again = operator.post("/api/stripe/disconnect", json={"connection_id": connection_id, "workspace": workspace})
     assert (again.status_code, again.json()["error"]["code"]) == (404, "no_connection")
 
 
@@ -267,12 +282,14 @@ def test_the_operator_must_say_which_of_two_workspaces(console: RunningConsole, 
     operator = console.operator
     unclear = operator.post("/api/stripe/connect", json={"key": STRIPE_KEY})
     assert unclear.json()["error"]["code"] == "which_workspace"
-    assert operator.post("/api/stripe/connect", json={"key": STRIPE_KEY, "workspace": "Northwind"}).status_code == 202
-    assert console.rows("SELECT workspace_id FROM control.connections") == [(other.workspace_id,)]
+    clear = operator.post("/api/stripe/connect", json={"key": STRIPE_KEY, "workspace": "Northwind"})
+    assert clear.status_code == 202
+    assert (len(console.connections(company)), len(console.connections(other))) == (0, 1)
 
 
 def test_a_setup_that_was_done_is_not_done_again(console: RunningConsole, company: Company) -> None:
+    before = console.rows("SELECT count(*) FROM control.members")
     wanted = {"workspace": "Acme", "email": company.email, "password": "another password"}
     answer = console.operator.post("/api/setup", json=wanted)
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "already_set_up")
-    assert console.rows("SELECT count(*) FROM control.workspaces") == [(1,)]
+    assert console.rows("SELECT count(*) FROM control.members") == before

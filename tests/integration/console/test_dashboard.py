@@ -1,5 +1,6 @@
 """The numbers, the lists behind them, and who sees which."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,7 +33,9 @@ def add_customer(console: RunningConsole, company: Company, connection: str, cus
     )
 
 
-def add_mrr(console: RunningConsole, company: Company, connection: str, customer: str, currency: str, mrr: int) -> None:
+def add_mrr(
+    console: RunningConsole, company: Company, connection: str, customer: str, *, currency: str = "usd", mrr: int
+) -> None:
     console.add(
         "mrr.balances",
         subject=f"{connection}/{customer}",
@@ -96,18 +99,13 @@ def overview(console: RunningConsole, company: Company) -> dict[str, Any]:
     return found
 
 
-@pytest.fixture
-def company(console: RunningConsole) -> Company:
-    return console.company()
-
-
 def test_the_figures_are_those_of_the_tables(console: RunningConsole, company: Company) -> None:
     connection = connected(console, company)
     for customer in ("ada", "grace", "gone"):
         add_customer(console, company, connection, customer, deleted=customer == "gone")
-    add_mrr(console, company, connection, "ada", "usd", 4900)
-    add_mrr(console, company, connection, "grace", "usd", 100)
-    add_mrr(console, company, connection, "grace", "jpy", 5000)
+    add_mrr(console, company, connection, "ada", mrr=4900)
+    add_mrr(console, company, connection, "grace", mrr=100)
+    add_mrr(console, company, connection, "grace", currency="jpy", mrr=5000)
     add_signal(console, company, connection, "ada")
     add_signal(console, company, connection, "grace", state="resolved", resolved_at=NOW)
     add_signal(
@@ -144,7 +142,7 @@ def test_two_workspaces_never_see_each_other(console: RunningConsole, company: C
     mine, theirs = connected(console, company), connected(console, other)
     for owner, connection, name in ((company, mine, "ada"), (other, theirs, "grace")):
         add_customer(console, owner, connection, name)
-        add_mrr(console, owner, connection, name, "usd", 4900)
+        add_mrr(console, owner, connection, name, mrr=4900)
         add_signal(console, owner, connection, name)
     for path in (
         "/",
@@ -167,7 +165,7 @@ def test_two_workspaces_never_see_each_other(console: RunningConsole, company: C
         "SELECT write_key_id FROM control.write_keys WHERE workspace_id = %s", other.workspace_id
     )
     company.browser.post(f"/settings/tracking/keys/{write_key[0]}/revoke", data={"form_token": token})
-    assert console.rows("SELECT count(*) FROM control.write_keys WHERE revoked_at IS NULL") == [(2,)]
+    assert console.rows("SELECT revoked_at FROM control.write_keys WHERE write_key_id = %s", write_key[0]) == [(None,)]
     assert overview(console, other)["tracked_users"] == 1
 
 
@@ -176,17 +174,11 @@ def test_customers_are_found_by_name_address_and_id(console: RunningConsole, com
     add_customer(console, company, connection, "cus_1", name="Ada Lovelace", email="ada@example.com")
     add_customer(console, company, connection, "cus_2", name="100% Wool", email="wool@example.com")
     for query, found, lost in (("lovelace", "Ada", "Wool"), ("WOOL@", "Wool", "Ada"), ("cus_1", "Ada", "Wool")):
-        page = (
-            company.browser.get(
-                "/customers",
-            ).text
-            if not query
-            else company.browser.get(f"/customers?q={query}").text
-        )
+        page = company.browser.get(f"/customers?q={query}").text
         assert found in page
         assert lost not in page
     assert "Ada" not in company.browser.get("/customers?q=%25").text
-    assert "Nobody matches" in company.browser.get("/customers?q=_").text.replace("cus_", "") or True
+    assert "Nobody matches" in company.browser.get("/customers?q=c_s").text
 
 
 def test_a_long_list_is_read_page_by_page_without_a_gap(console: RunningConsole, company: Company) -> None:
@@ -194,7 +186,7 @@ def test_a_long_list_is_read_page_by_page_without_a_gap(console: RunningConsole,
     names = [f"customer{number:03}" for number in range(120)]
     for number, name in enumerate(names):
         add_customer(console, company, connection, name, created_at=NOW - timedelta(minutes=number // 3))
-        add_mrr(console, company, connection, name, "usd", 100 * (1 + number // 7))
+        add_mrr(console, company, connection, name, mrr=100 * (1 + number // 7))
     for start in ("/customers", "/customers?currency=usd"):
         assert sorted(walk(company, start)) == names
 
@@ -248,15 +240,17 @@ def test_progress_is_shown_while_the_account_is_first_read(console: RunningConso
     assert overview(console, company)["tracked_users"] == 2037
 
 
-def test_a_service_that_was_never_started_is_told_and_breaks_nothing(console: RunningConsole, company: Company) -> None:
-    connected(console, company)
-    console.rows("DROP VIEW analytics.customers, analytics.subscriptions, analytics.mrr_by_customer CASCADE")
-    console.rows("REVOKE ALL ON analytics.signals FROM dropfix_console")
+def test_a_service_that_was_never_started_is_told_and_breaks_nothing(own_console: RunningConsole) -> None:
+    own_console.start()
+    company = own_console.company()
+    connected(own_console, company)
+    own_console.rows("DROP VIEW analytics.customers, analytics.subscriptions, analytics.mrr_by_customer CASCADE")
+    own_console.rows("REVOKE ALL ON analytics.signals FROM dropfix_console")
     for path, text in (("/", "not there yet"), ("/customers", "mirror"), ("/signals", "detector")):
         answer = company.browser.get(path)
         assert answer.status_code == 200
         assert text in answer.text
-    found = overview(console, company)
+    found = overview(own_console, company)
     assert (found["tracked_users"], found["mrr"], found["signals"]) == (None, None, None)
 
 
@@ -295,7 +289,7 @@ def test_an_open_page_hears_of_a_change(console: RunningConsole, company: Compan
         assert next_event(lines) == "changed"
 
 
-def next_event(lines: Any) -> str:
+def next_event(lines: Iterator[str]) -> str:
     return next(line.partition(": ")[2] for line in lines if line.startswith("event:"))
 
 
@@ -303,15 +297,19 @@ def test_the_stream_of_changes_needs_a_session(console: RunningConsole) -> None:
     assert console.browser().get("/live").json()["error"]["code"] == "not_signed_in"
 
 
-def test_a_database_that_is_away_is_told_and_comes_back(console: RunningConsole, company: Company) -> None:
-    role = MIGRATIONS.role.name
-    console.rows(f"ALTER ROLE {role} CONNECTION LIMIT 0")
-    try:
-        console.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", role)
-        answer = company.browser.get("/")
-        assert answer.status_code == 503
-        assert "The database does not answer." in answer.text
-        assert httpx.get(f"{console.address}/healthz").status_code == 200
-    finally:
-        console.rows(f"ALTER ROLE {role} CONNECTION LIMIT -1")
+def test_a_database_that_is_away_is_told_and_comes_back(own_console: RunningConsole) -> None:
+    own_console.start()
+    company = own_console.company()
+    database = own_console.rows("SELECT current_database()")[0][0]
+    own_console.rows(f'ALTER DATABASE "{database}" CONNECTION LIMIT 0')
+    own_console.rows(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND usename = %s",
+        database,
+        MIGRATIONS.role.name,
+    )
+    answer = company.browser.get("/")
+    assert answer.status_code == 503
+    assert "The database does not answer." in answer.text
+    assert httpx.get(f"{own_console.address}/healthz").status_code == 200
+    own_console.rows(f'ALTER DATABASE "{database}" CONNECTION LIMIT -1')
     assert company.browser.get("/").status_code == 200

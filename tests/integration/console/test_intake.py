@@ -16,11 +16,6 @@ from tests.integration.console.conftest import Company, RunningConsole
 from tests.integration.console.reading import read_topic
 
 
-@pytest.fixture
-def company(console: RunningConsole) -> Company:
-    return console.company()
-
-
 def send(console: RunningConsole, path: str, body: Any, *, key: str | None, **options: Any) -> httpx.Response:
     return httpx.post(
         f"{console.address}{path}",
@@ -39,8 +34,8 @@ def test_an_acknowledged_message_is_on_its_topic_under_its_user(console: Running
     )
     assert (identified.status_code, identified.json()) == (200, {"success": True})
     assert (tracked.status_code, tracked.json()) == (200, {"success": True})
-    (one,) = read_topic(console.broker, PRODUCT_IDENTIFY, 1)
-    (other,) = read_topic(console.broker, PRODUCT_TRACK, 1)
+    (one,) = read_topic(console.broker, PRODUCT_IDENTIFY, 1, subject=company.workspace_id)
+    (other,) = read_topic(console.broker, PRODUCT_TRACK, 1, subject=company.workspace_id)
     subject = f"{company.workspace_id}/u1"
     assert ProductMessage.model_validate_json(one.value).traits == traits
     assert other.partition == partition_of(subject, PRODUCT_TRACK.partitions)
@@ -48,11 +43,11 @@ def test_an_acknowledged_message_is_on_its_topic_under_its_user(console: Running
     assert other.headers["ce_id"] == product_id(workspace_id=company.workspace_id, message_id="m1")
 
 
-def test_nothing_is_acknowledged_that_kafka_does_not_have(stopped_console: RunningConsole) -> None:
-    stopped_console.environment["KAFKA_BOOTSTRAP_SERVERS"] = "127.0.0.1:1"
-    stopped_console.start()
-    company = stopped_console.company()
-    answer = send(stopped_console, "/v1/track", {"userId": "u1", "event": "Exported"}, key=company.write_key)
+def test_nothing_is_acknowledged_that_kafka_does_not_have(own_console: RunningConsole) -> None:
+    own_console.environment["KAFKA_BOOTSTRAP_SERVERS"] = "127.0.0.1:1"
+    own_console.start()
+    company = own_console.company()
+    answer = send(own_console, "/v1/track", {"userId": "u1", "event": "Exported"}, key=company.write_key)
     assert answer.status_code == 503
     assert answer.json()["error"]["code"] == "unavailable"
     assert int(answer.headers["retry-after"]) > 0
@@ -63,7 +58,7 @@ def test_a_retry_is_visible_as_the_same_message(console: RunningConsole, company
     body = {"userId": "u1", "event": "Exported", "messageId": "m1"}
     for _ in range(2):
         assert send(console, "/v1/track", body, key=company.write_key).status_code == 200
-    one, other = read_topic(console.broker, PRODUCT_TRACK, 2)
+    one, other = read_topic(console.broker, PRODUCT_TRACK, 2, subject=company.workspace_id)
     assert one.headers["ce_id"] == other.headers["ce_id"]
     assert one.key != other.key
 
@@ -73,7 +68,7 @@ def test_the_write_key_may_stand_in_the_body(console: RunningConsole, company: C
     body = {"userId": "u1", "event": "Exported", "writeKey": company.write_key}
     answer = send(console, path, body, key=None)
     assert answer.status_code == 200
-    (record,) = read_topic(console.broker, PRODUCT_TRACK, 1)
+    (record,) = read_topic(console.broker, PRODUCT_TRACK, 1, subject=company.workspace_id)
     assert company.write_key.encode() not in record.value
 
 
@@ -87,8 +82,8 @@ def test_a_batch_is_taken_message_by_message(console: RunningConsole, company: C
     assert answer.status_code == 200
     assert answer.json()["accepted"] == 21
     assert [(each["index"], each["error"]["code"]) for each in answer.json()["rejected"]] == [(1, "missing_field")]
-    assert len(read_topic(console.broker, PRODUCT_TRACK, 20)) == 20
-    assert len(read_topic(console.broker, PRODUCT_IDENTIFY, 1)) == 1
+    assert len(read_topic(console.broker, PRODUCT_TRACK, 20, subject=company.workspace_id)) == 20
+    assert len(read_topic(console.broker, PRODUCT_IDENTIFY, 1, subject=company.workspace_id)) == 1
 
 
 def test_a_compressed_batch_is_taken(console: RunningConsole, company: Company) -> None:
@@ -109,7 +104,9 @@ def test_without_a_known_write_key_nothing_is_taken(console: RunningConsole, com
 
 
 def test_a_revoked_write_key_is_refused(console: RunningConsole, company: Company) -> None:
-    (write_key_id,) = console.rows("SELECT write_key_id FROM control.write_keys")[0]
+    (write_key_id,) = console.rows(
+        "SELECT write_key_id FROM control.write_keys WHERE workspace_id = %s", company.workspace_id
+    )[0]
     assert send(console, "/v1/track", {"userId": "u", "event": "e"}, key=company.write_key).status_code == 200
     company.browser.send("/settings/tracking", f"/settings/tracking/keys/{write_key_id}/revoke", {})
     assert send(console, "/v1/track", {"userId": "u", "event": "e"}, key=company.write_key).status_code == 401

@@ -32,9 +32,10 @@ def test_only_pages_of_the_workspace_that_changed_are_told(figures: Figures) -> 
     async def scenario() -> tuple[bool, bool]:
         live = LiveUpdates(NOWHERE, figures)
         with live.page("mine") as mine, live.page("theirs") as theirs:
+            live.look_around()
+            await asyncio.sleep(0)
             mine.changed.clear()
             theirs.changed.clear()
-            live.look_around()
             figures.now["mine"] += 1
             live.look_around()
             await asyncio.sleep(0)
