@@ -7,6 +7,7 @@ MRR needs and the searches are probed side by side.
 
 import asyncio
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -81,7 +82,7 @@ async def probe(reader: Reader) -> Probed:
     """What the key and the server give. Raises what is neither a missing permission nor a lacking server."""
     lists = await asyncio.gather(*(_probe_list(reader, kind) for kind in KINDS))
     permissions: dict[str, Permission] = {kind: permission for kind, permission, _, _ in lists}
-    refused = tuple(f"{kind}:{path}" for kind, _, lacking, _ in lists for path in sorted(lacking))
+    refused = alike(f"{kind}:{path}" for kind, _, lacking, _ in lists for path in sorted(lacking))
     searchable = await asyncio.gather(
         _probe_search(reader, "customer", "created>0"),
         _probe_search(reader, "subscription", "canceled_at>0"),
@@ -89,6 +90,15 @@ async def probe(reader: Reader) -> Probed:
     )
     found = Capabilities(permissions, refused, tuple(kind for kind in searchable if kind))
     return Probed(found, max((at for *_, at in lists if at is not None), default=None))
+
+
+def alike(refused: Iterable[str]) -> tuple[str, ...]:
+    """Refused expansions, so that every read of an object has the same: an invoice whose own list gives no payments is
+    not asked for them through its subscription either, or each read would look like a change of the one before."""
+    found = dict.fromkeys(refused)
+    if "invoice:payments" in found:
+        found["subscription:latest_invoice.payments"] = None
+    return tuple(found)
 
 
 _ListProbe = tuple[Kind, Permission, frozenset[str], int | None]

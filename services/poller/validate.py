@@ -54,4 +54,7 @@ async def _hand_over(shell: Shell, lease: Lease, reader: Reader, account_id: str
         lambda conn: leases.adopt(conn, new_id=lease.connection_id, old_id=there, resealed=resealed)
     )
     log.info("key handed over", connection_id=lease.connection_id, to=there, taken=taken)
+    if taken:
+        reason = "This account is connected already: its connection goes on with the new key."
+        await say(shell, lease.connection_id, state="stopped", reason=reason)
     return taken

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.poller.capabilities import Capabilities, warnings
+from services.poller.connect import alike
 from services.poller.first_minute import DAY, STAGES, Stage, Task, percent_of, tasks
 from services.poller.kinds import KINDS
 
@@ -74,3 +75,8 @@ def test_discounts_that_cannot_be_read_are_said() -> None:
     lacking = Capabilities(FULL.permissions, ("subscription:discounts",), FULL.searchable)
     assert "MRR" in warnings(lacking, key_is_secret=False)[0]
     assert lacking.belonging["subscription"] == ("items.data.discounts",)
+
+
+def test_payments_that_one_read_cannot_have_are_asked_for_in_none() -> None:
+    assert alike(["invoice:payments"]) == ("invoice:payments", "subscription:latest_invoice.payments")
+    assert alike(["charge:payment_intent"]) == ("charge:payment_intent",)
