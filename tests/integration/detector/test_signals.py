@@ -12,8 +12,8 @@ import pytest
 
 from pipeline.records import Record
 from schemas.catalogue import CHURN_SIGNAL, dead_letter_topic
-from services.detector.schema import MIGRATIONS
 from services.detector.processor import INPUTS
+from services.detector.schema import MIGRATIONS
 from simulator.company.life import Growth
 from simulator.founding import Company, found
 from tests.accounts import CONNECTION, WORKSPACE, Observer

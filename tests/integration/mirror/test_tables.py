@@ -11,9 +11,9 @@ import pytest
 
 from pipeline.records import Record
 from schemas.catalogue import RAW_TOPICS, dead_letter_topic
-from services.mirror.schema import MIGRATIONS
 from services.mirror.observation import observe
 from services.mirror.readers import TABLES
+from services.mirror.schema import MIGRATIONS
 from simulator.company import customers
 from simulator.company.life import Growth
 from simulator.founding import found
