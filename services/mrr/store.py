@@ -17,9 +17,9 @@ from services.mrr.ledger import Balance
 from services.mrr.timeline import Facts
 
 _SQL = files("services.mrr.sql")
-_LOAD, _SAVE_STATES, _SAVE_MOVEMENTS, _SAVE_BALANCES, _SAVE_DELTAS = (
+_LOAD, _SAVE_STATES, _SAVE_MOVEMENTS, _SAVE_BALANCES, _SAVE_DELTAS, _SAVE_CLOCK = (
     (_SQL / f"{name}.sql").read_bytes()
-    for name in ("load_states", "save_states", "save_movements", "save_balances", "save_deltas")
+    for name in ("load_states", "save_states", "save_movements", "save_balances", "save_deltas", "save_clock")
 )
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -43,6 +43,7 @@ class MrrStore:
             tx.conn.execute(_SAVE_MOVEMENTS, _columns(_movement_values(row, change) for row, change in movements))
             tx.conn.execute(_SAVE_DELTAS, (tx.partition, *_columns(_delta_values(row) for row, _ in movements)))
         _save_balances(tx.conn, changes)
+        tx.conn.execute(_SAVE_CLOCK, (tx.partition, tx.now))
 
 
 def encode_state(state: State) -> bytes:

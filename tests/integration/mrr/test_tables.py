@@ -63,8 +63,9 @@ def test_a_batch_that_is_given_again_is_applied_once(tables: Tables, company: Co
 
 def test_every_day_has_a_row_and_each_adds_up_to_the_unit(tables: Tables, company: Company) -> None:
     records = list(Feed(company).backfill(invoices_since=company.world.now - 90 * DAY))
+    tables.now = NOW + timedelta(days=3)
     tables.apply(records)
-    tables.run_timers(NOW + timedelta(days=3))
+    tables.run_timers(tables.now)
     assert query(
         tables.url,
         "SELECT count(*) FROM analytics.mrr_daily WHERE mrr_end <>"
@@ -72,9 +73,15 @@ def test_every_day_has_a_row_and_each_adds_up_to_the_unit(tables: Tables, compan
     ) == [(0,)]
     gaps = "SELECT max(day) - min(day) + 1 - count(*) FROM analytics.mrr_daily GROUP BY connection_id, currency"
     assert {gap for (gap,) in query(tables.url, gaps)} == {0}
-    assert query(tables.url, "SELECT max(day) FROM analytics.mrr_daily") == [((NOW + timedelta(days=3)).date(),)]
-    replay = Replay().take(records).tick(NOW + timedelta(days=3))
+    replay = Replay().take(records).tick(tables.now)
     assert {at: mrr for at, mrr in daily(tables.url) if mrr != replay.mrr_at(at)} == {}
+
+
+def test_the_days_go_on_to_today_by_the_services_clock_although_nothing_moves(tables: Tables) -> None:
+    tables.now = NOW + timedelta(days=40, hours=6)
+    tables.apply(Story().see(subscription(), 0, change="created").records)
+    days = query(tables.url, "SELECT max(day), count(*), min(mrr_end) FROM analytics.mrr_daily")
+    assert days == [(tables.now.date(), 41, 1000)]
 
 
 def test_a_days_customers_are_those_that_have_mrr(tables: Tables, company: Company) -> None:

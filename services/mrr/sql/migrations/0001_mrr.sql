@@ -73,3 +73,9 @@ CREATE TABLE daily_deltas (
 CREATE INDEX daily_deltas_by_day ON daily_deltas (connection_id, currency, day);
 COMMENT ON TABLE daily_deltas IS 'What the rows of movements that stand add up to, by UTC day of effect, per partition so that no row is hot: SELECT sum(mrr_after - mrr_before) FROM movements, by kind; a correction counts against the kind that it takes back.';
 COMMENT ON COLUMN daily_deltas.customers IS 'Customers that began to have MRR less those that ceased to.';
+
+CREATE TABLE clocks (
+    partition integer PRIMARY KEY,
+    ahead     interval NOT NULL
+);
+COMMENT ON TABLE clocks IS 'How far the domain clock was ahead of the database''s at the latest batch of a partition: so a view knows which day it is, also under a simulated clock.';

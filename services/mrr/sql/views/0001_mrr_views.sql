@@ -42,7 +42,7 @@ WITH deltas AS (
     GROUP BY workspace_id, connection_id, currency, day
 ), spans AS (
     SELECT workspace_id, connection_id, currency, min(day) AS first,
-           greatest(max(day), (SELECT max(ran_to AT TIME ZONE 'UTC')::date FROM timer_runs)) AS last
+           greatest(max(day), (SELECT max((now() + ahead) AT TIME ZONE 'UTC')::date FROM clocks)) AS last
     FROM deltas
     GROUP BY workspace_id, connection_id, currency
 ), days AS (
