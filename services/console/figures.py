@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from psycopg.rows import TupleRow
 
 from runtime.database import Connection as Db
 from runtime.database import Pool
+from services.console.chart import DayOfMrr
 from services.console.connections import NOT_THERE
 from services.console.model import Customer, Signal
 from services.console.overview import RECENT, Figures, Scope, SignalCount
@@ -18,6 +19,7 @@ from services.console.store import BORROW_WITHIN_S
 
 T = TypeVar("T")
 PAGE = 50
+HISTORY = timedelta(days=90)
 _SQL = statements("figures")
 
 
@@ -78,6 +80,12 @@ class FigureStore:
             paying={row[0]: row[2] for row in mrr or ()},
             signals=None if signals is None else {row[0]: SignalCount(row[1], row[2]) for row in signals},
         )
+
+    def mrr_history(self, workspace_id: str, scope: Scope, now: datetime) -> list[DayOfMrr]:
+        """Every day's MRR of the last 90 (domain time), by connection and currency."""
+        parameters = _of(workspace_id, scope) | {"since": (now - HISTORY).date(), "until": now.date()}
+        with self._session() as db:
+            return [DayOfMrr(*row) for row in _rows(db, "mrr_history", parameters) or ()]
 
     def signals(
         self, workspace_id: str, scope: Scope, wanted: SignalFilter, after: Place | None = None

@@ -79,3 +79,7 @@ SELECT subscription_id, status, trial_end, current_period_end, cancel_at_period_
 FROM analytics.subscriptions
 WHERE workspace_id = %(workspace_id)s AND connection_id = ANY(%(connections)s) AND customer_id = %(customer_id)s
 ORDER BY current_period_end DESC NULLS LAST, subscription_id LIMIT 50
+
+-- name: mrr_history
+SELECT connection_id, currency, day, mrr_end FROM analytics.mrr_daily
+WHERE workspace_id = %(workspace_id)s AND connection_id = ANY(%(connections)s) AND day > %(since)s AND day <= %(until)s

@@ -7,10 +7,11 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from services.console.card import card_of
+from services.console.chart import chart_of
 from services.console.errors import Refused
-from services.console.figures import FigureStore, Place, SignalFilter
+from services.console.figures import Place, SignalFilter
 from services.console.model import Member, Signal
-from services.console.overview import RECENT, SIGNAL_NAMES, Overview, overview_of, scope_of
+from services.console.overview import RECENT, SIGNAL_NAMES, Overview, Scope, overview_of, scope_of
 from services.console.web.context import Console, ConsoleHere, MemberHere
 from services.console.web.render import render
 
@@ -31,15 +32,15 @@ def overview_page(request: Request, console: ConsoleHere, member: MemberHere) ->
         member=member,
         overview=overview,
         cards=[card_of(each, machine_now=machine_now, now=now) for each in watched],
-        latest=_latest(console.figures, member, console, overview),
+        latest=_latest(console, member, scope, overview),
+        chart=chart_of(console.figures.mrr_history(member.workspace_id, scope, now), overview.paying),
     )
 
 
-def _latest(figures: FigureStore, member: Member, console: Console, overview: Overview) -> dict[str, list[Signal]]:
+def _latest(console: Console, member: Member, scope: Scope, overview: Overview) -> dict[str, list[Signal]]:
     """The latest open signals of each code that has any."""
-    scope = console.scope(member.workspace_id)
     open_codes = [code for code, _, count in overview.signal_rows if count.open]
-    pages = {code: figures.signals(member.workspace_id, scope, SignalFilter(code=code)) for code in open_codes}
+    pages = {code: console.figures.signals(member.workspace_id, scope, SignalFilter(code=code)) for code in open_codes}
     return {code: list(page.rows or ())[:LATEST_SHOWN] for code, page in pages.items()}
 
 

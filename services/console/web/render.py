@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from http import HTTPStatus
 from importlib.resources import files
 from pathlib import Path
@@ -73,9 +73,9 @@ _UNITS = (
 """(unit, its seconds, from how many seconds on it is used)."""
 
 
-def day(then: datetime) -> str:
+def day(then: datetime | date) -> str:
     """`24 Nov 2026`."""
-    return f"{then.astimezone(UTC):%-d %b %Y}"
+    return f"{then.astimezone(UTC) if isinstance(then, datetime) else then:%-d %b %Y}"
 
 
 def instant(then: datetime) -> str:
