@@ -4,12 +4,13 @@ import asyncio
 import os
 import socket
 from contextlib import suppress
+from functools import partial
 from threading import Thread
 
 import psycopg
 import psycopg_pool
 
-from runtime.database import Database
+from runtime.database import Connection, Database
 from runtime.errors import BrokerError
 from runtime.kafka import Broker, create_topics
 from runtime.logs import get_logger
@@ -65,6 +66,7 @@ class Poller:
         self._wake = asyncio.Event()
         self._housekeeping = Housekeeping()
         self._working: dict[str, asyncio.Task[None]] = {}
+        self._leases: dict[str, Lease] = {}
 
     async def run(self) -> None:
         self._wake_to_stop()
@@ -111,11 +113,13 @@ class Poller:
     def _begin(self, lease: Lease) -> None:
         task = asyncio.create_task(self._hold(lease))
         self._working[lease.connection_id] = task
+        self._leases[lease.connection_id] = lease
         task.add_done_callback(lambda done: self._ended(lease.connection_id, done))
 
     def _ended(self, connection_id: str, task: asyncio.Task[None]) -> None:
         if self._working.get(connection_id) is task:
             del self._working[connection_id]
+            del self._leases[connection_id]
         self._housekeeping.give_back()
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("the work on a connection ended", connection_id=connection_id, exc_info=error)
@@ -189,8 +193,15 @@ class Poller:
         """Let what is under way come to a committed page, then drop it: it goes on where it was."""
         if self._working:
             await asyncio.wait(self._working.values(), timeout=DRAIN_SECONDS)
-        for task in list(self._working.values()):
+        held, unfinished = list(self._leases.values()), list(self._working.values())
+        for task in unfinished:
             task.cancel()
-        await asyncio.gather(*self._working.values(), return_exceptions=True)
+        await asyncio.gather(*unfinished, return_exceptions=True)
         with suppress(*_AWAY):
+            for lease in held:
+                await self._outside.run(partial(_drop, lease))
             await self._audit.flush()
+
+
+def _drop(lease: Lease, conn: Connection) -> None:
+    leases.drop_lease(conn, lease.owner)

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
+from time import monotonic
 
 from psycopg.types.json import Jsonb
 
@@ -22,6 +23,7 @@ from services.poller.outside import Outside
 from services.poller.statements import statement
 
 GATHER_SECONDS = 0.5
+EXPIRE_EVERY_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Audit:
         self._outside = outside
         self._waiting: list[Audited] = []
         self._arrived = asyncio.Event()
+        self._expired_at = float("-inf")
 
     def add(self, audited: Audited) -> None:
         self._waiting.append(audited)
@@ -86,6 +89,9 @@ class Audit:
         with conn.cursor() as cursor:
             cursor.executemany(statement("write_calls"), rows)
             cursor.executemany(statement("count_reads"), _account_days(batch))
+        if monotonic() - self._expired_at > EXPIRE_EVERY_SECONDS and STRIPE_API_CALL.retention is not None:
+            self._expired_at = monotonic()
+            conn.execute(statement("expire_calls"), {"before": batch[-1].call.at - STRIPE_API_CALL.retention})
 
 
 def _event(audited: Audited) -> ApiCall:

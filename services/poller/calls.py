@@ -88,6 +88,7 @@ class Caller:
     audit: Callable[[CallMade], None]
 
     def __post_init__(self) -> None:
+        self.echoed: str | None = None
         self._under_way = 0
         self._room = asyncio.Condition()
 
@@ -135,6 +136,7 @@ class Caller:
         try:
             response = await self.client.get(url, headers=_own(headers))
             status, request_id = response.status_code, response.headers.get("request-id")
+            self.echoed = response.headers.get("stripe-version", self.echoed)
             body = response.content if status < 400 else redact(response.text).encode()
             error = _error_label(status, body)
         except httpx.HTTPError as failure:

@@ -75,9 +75,17 @@ class Capabilities:
         return Capabilities({**self.permissions, kind: "missing"}, self.refused, self.searchable)
 
 
-def warnings(found: Capabilities, *, key_is_secret: bool) -> list[str]:
-    """Sentences for the card: what is missing, and what does not work without it."""
+def warnings(found: Capabilities, *, key_is_secret: bool, other_version: str | None = None) -> list[str]:
+    """Sentences for the card: what is missing, and what does not work without it.
+
+    `other_version` is the API version that the server answers in where it is not the one asked for.
+    """
     said = []
+    if other_version is not None:
+        said.append(
+            f"The server answers in API version {other_version}, not in the one asked for; its objects are read as far "
+            "as they are known."
+        )
     if key_is_secret:
         said.append(
             "This is a secret key: it can change everything in the account. DropFix only reads; "

@@ -5,7 +5,6 @@ key a 403 whose text names the account; only a key that is no key gets 401. Then
 MRR needs and the searches are probed side by side.
 """
 
-import asyncio
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -18,9 +17,12 @@ from services.poller.errors import UnreadableAnswer
 from services.poller.kinds import KINDS, Kind
 from services.poller.queries import Query
 from services.poller.reader import PageRead, Reader
+from services.poller.together import together
 
 _ACCOUNT = re.compile(r"acct_[A-Za-z0-9]+")
 PURPOSE = "connect"
+SEARCHES: dict[Kind, str] = {"customer": "created>0", "subscription": "canceled_at>0", "charge": 'status:"failed"'}
+"""The searches that the poller uses; each is tried once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +82,19 @@ async def identify(reader: Reader) -> Account:
 
 async def probe(reader: Reader) -> Probed:
     """What the key and the server give. Raises what is neither a missing permission nor a lacking server."""
-    lists = await asyncio.gather(*(_probe_list(reader, kind) for kind in KINDS))
+    lists = await together(_probe_list(reader, kind) for kind in KINDS)
     permissions: dict[str, Permission] = {kind: permission for kind, permission, _, _ in lists}
     refused = alike(f"{kind}:{path}" for kind, _, lacking, _ in lists for path in sorted(lacking))
-    searchable = await asyncio.gather(
-        _probe_search(reader, "customer", "created>0"),
-        _probe_search(reader, "subscription", "canceled_at>0"),
-        _probe_search(reader, "charge", 'status:"failed"'),
-    )
+    searchable = await together(_probe_search(reader, kind, query) for kind, query in SEARCHES.items())
     found = Capabilities(permissions, refused, tuple(kind for kind in searchable if kind))
     return Probed(found, max((at for *_, at in lists if at is not None), default=None))
+
+
+async def newly_granted(reader: Reader) -> list[Kind]:
+    """Lists that the key could not read and can now: its permissions are edited in Stripe, without a new key."""
+    missing = [kind for kind in KINDS if not reader.capabilities.can_read(kind)]
+    found = await together(_probe_list(reader, kind) for kind in missing)
+    return [kind for kind, permission, _, _ in found if permission == "granted"]
 
 
 def alike(refused: Iterable[str]) -> tuple[str, ...]:
@@ -177,5 +182,5 @@ async def _count_between(reader: Reader, since: int, until: int) -> int | None:
     if total is None or total < _EXACT_UP_TO or until - since < 2:
         return total
     middle = (since + until) // 2
-    halves = await asyncio.gather(_count_between(reader, since, middle), _count_between(reader, middle, until))
+    halves = await together((_count_between(reader, since, middle), _count_between(reader, middle, until)))
     return None if None in halves else sum(half or 0 for half in halves)

@@ -105,6 +105,17 @@ def release(conn: Connection, owner: Owner, left: Release) -> None:
     conn.execute(statement("release"), columns)
 
 
+def drop_lease(conn: Connection, owner: Owner) -> None:
+    """Let another poller go on at once: this one stops."""
+    conn.execute(statement("drop_lease"), {"connection_id": owner.connection_id, "epoch": owner.epoch})
+
+
+def write_capabilities(conn: Connection, owner: Owner, found: Capabilities) -> None:
+    """Remember what the key gives now."""
+    columns = {"capabilities": Jsonb(msgspec.to_builtins(found))}
+    conn.execute(statement("able"), {**columns, "connection_id": owner.connection_id, "epoch": owner.epoch})
+
+
 def discover(conn: Connection, *, now: datetime) -> tuple[list[str], list[str]]:
     """Take up connections that were submitted and end those that were disconnected; gives the ids of both."""
     found = conn.execute(statement("discover"), {"now": now}).fetchall()

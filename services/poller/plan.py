@@ -14,7 +14,6 @@ Pure: a poll is a function of the account's sizes, the tick, the cursors and wha
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 from services.poller.capabilities import Capabilities
@@ -37,8 +36,8 @@ SWEEPS: tuple[str, ...] = ("C", "G", "S")
 
 SLOT_CYCLE = "CGCGBCGCGFCG"
 FLOOR_CYCLE = "AGDGAGEGACGF"
-SHARED_TURN = {"F": "FSI"}
-"""Calls that take turns in one place of a cycle."""
+SHARED_TURN = "FSI"
+"""Calls that take turns in the place of F in a cycle; disputes only where the key may read them."""
 EXTRAS: Mapping[str, tuple[int, int]] = {"E": (48, 11), "C": (144, 37), "F": (144, 83), "S": (144, 120)}
 """What a tiny account reads beside its one call: every so many polls, at which of them. They are focused reads."""
 SMALL_EXTRAS: Mapping[str, tuple[int, int]] = {**EXTRAS, "E": (12, 5)}
@@ -85,17 +84,18 @@ def tier_of(sizes: Sizes, *, allowed: int) -> Tier:
     return "normal" if sizes.subscriptions <= LARGE else "large"
 
 
-def letters_of(tier: Tier, tick: int) -> tuple[str, ...]:
+def letters_of(tier: Tier, tick: int, *, disputes: bool = True) -> tuple[str, ...]:
     """The list calls of a poll, before the budget."""
+    sharing = SHARED_TURN if disputes else SHARED_TURN.replace("I", "")
     match tier:
         case "tiny" | "small":
             return ("W",)
         case "floor":
-            return (_turn(FLOOR_CYCLE, tick),)
+            return (_turn(FLOOR_CYCLE, tick, sharing),)
         case "normal":
-            return ("A", "D", "E", _turn(SLOT_CYCLE, tick))
+            return ("A", "D", "E", _turn(SLOT_CYCLE, tick, sharing))
         case "large":
-            return ("A", "D", "E", _turn(SLOT_CYCLE.replace("G", "C"), tick), "G")
+            return ("A", "D", "E", _turn(SLOT_CYCLE.replace("G", "C"), tick, sharing), "G")
 
 
 def extras_of(tier: Tier, tick: int) -> tuple[str, ...]:
@@ -104,10 +104,9 @@ def extras_of(tier: Tier, tick: int) -> tuple[str, ...]:
     return tuple(letter for letter, (every, at) in table.items() if tick % every == at)
 
 
-def _turn(cycle: str, tick: int) -> str:
+def _turn(cycle: str, tick: int, sharing: str) -> str:
     letter = cycle[tick % len(cycle)]
-    sharing = SHARED_TURN.get(letter, letter)
-    return sharing[tick // len(cycle) % len(sharing)]
+    return sharing[tick // len(cycle) % len(sharing)] if letter == "F" else letter
 
 
 def call_of(
@@ -239,10 +238,10 @@ def bound_seconds(bound: Bound, sizes: Sizes, *, allowed: int) -> int:
     if bound.alone:
         return POLL_SECONDS
     tier = tier_of(sizes, allowed=allowed)
-    return POLL_SECONDS * polls_between(bound.found_by, tier) * passes_of(bound.found_by, sizes)
+    return POLL_SECONDS * polls_for(bound.found_by, tier, turns=turns_of(bound.found_by, sizes))
 
 
-def passes_of(letter: str, sizes: Sizes) -> int:
+def turns_of(letter: str, sizes: Sizes) -> int:
     """Turns that a call takes to go through its whole list."""
     if letter not in SWEEPS:
         return 1
@@ -255,9 +254,17 @@ IN_THE_ONE_CALL = frozenset("ADEGC")
 """What a page of every subscription with its latest invoice shows at every poll."""
 
 
-def polls_between(letter: str, tier: Tier) -> int:
-    """The most polls between two turns of a call; 0 where a tier never makes it."""
+PERIOD = 144
+"""Polls after which every tier's plan begins again."""
+
+
+def polls_for(letter: str, tier: Tier, *, turns: int) -> int:
+    """The most polls in which a call has so many turns, wherever one begins to count; 0 where it never has one."""
     if tier in {"tiny", "small"} and letter in IN_THE_ONE_CALL:
-        return 1
-    turns = [tick for tick in range(432 * 2) if letter in letters_of(tier, tick) + extras_of(tier, tick)]
-    return max((later - earlier for earlier, later in pairwise(turns)), default=0)
+        return turns
+    at = [tick for tick in range(PERIOD) if letter in letters_of(tier, tick) + extras_of(tier, tick)]
+    if not at:
+        return 0
+    periods, rest = divmod(turns, len(at))
+    twice = at + [tick + PERIOD for tick in at]
+    return periods * PERIOD + max(twice[start + rest] - twice[start] for start in range(len(at)))

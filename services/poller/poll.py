@@ -3,7 +3,6 @@
 A cursor moves in the transaction that commits the last page of its call; a sweep's in that of each page.
 """
 
-import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -49,6 +48,7 @@ from services.poller.store import (
     new_ids,
     put_off,
 )
+from services.poller.together import together
 
 FOCUSED_A_POLL = 20
 MEASURE_EVERY = 12
@@ -58,11 +58,11 @@ log = get_logger(__name__)
 
 @dataclass
 class Polled:
-    """What a poll did: list calls made, calls left out for the budget, and lists that could not be read."""
+    """What a poll did: list calls made, calls left out for the budget, and kinds that the key may not read any more."""
 
     list_calls: int = 0
     left_out: tuple[str, ...] = ()
-    unreadable: list[str] = field(default_factory=list)
+    forbidden: list[Kind] = field(default_factory=list)
     sizes: Sizes = field(default_factory=Sizes)
 
 
@@ -84,7 +84,7 @@ class Poll:
         sizes = await self._sizes(tick)
         self._result.sizes = sizes
         tier = tier_of(sizes, allowed=session.meter.allowed)
-        wanted = letters_of(tier, tick)
+        wanted = letters_of(tier, tick, disputes=self._reader.capabilities.can_read("dispute"))
         letters = kept(wanted, session.meter.calls_affordable())
         self._result.left_out = tuple(letter for letter in wanted if letter not in letters)
         await self._read_all(letters, known, sizes, tier)
@@ -109,9 +109,10 @@ class Poll:
                 continue
             try:
                 await self._read(call, cursor)
-            except (stripe.PermissionError, stripe.InvalidRequestError) as error:
+            except stripe.PermissionError:
+                self._forbidden(call.query.kind)
+            except stripe.InvalidRequestError as error:
                 log.warning("a list cannot be read", call=letter, error=type(error).__name__)
-                self._result.unreadable.append(letter)
 
     async def _read(self, call: Call, cursor: Cursor) -> None:
         """All pages of a call that this poll takes."""
@@ -161,6 +162,11 @@ class Poll:
         for kind, object_id in outcome.disputed:
             self._disputed[object_id] = kind
 
+    def _forbidden(self, kind: Kind) -> None:
+        """The key lost a permission: that list is left alone from now on, the rest goes on."""
+        self._reader.capabilities = self._reader.capabilities.without(kind)
+        self._result.forbidden.append(kind)
+
     def _now(self) -> int:
         return int(self._session.shell.clock.now().timestamp())
 
@@ -186,7 +192,7 @@ class Poll:
         chosen = [(kind, object_id) for object_id, kind in self._disputed.items()]
         chosen += await session.shell.outside.run(choose)
         readable = [(kind, object_id) for kind, object_id in chosen if self._reader.capabilities.can_read(kind)]
-        await asyncio.gather(*(self._read_alone(kind, object_id) for kind, object_id in readable))
+        await together(self._read_alone(kind, object_id) for kind, object_id in readable)
 
     async def _find_invoices(self, room: int) -> int:
         """Charges that newly settled: their invoices are due, and a failed one's that is on no known invoice is looked
@@ -207,7 +213,7 @@ class Poll:
         )
         asked = [customer for customer in customers if customer.startswith("cus_")][: max(0, room)]
         if self._reader.capabilities.can_read("invoice"):
-            await asyncio.gather(*(self._open_invoices_of(customer) for customer in asked))
+            await together(self._open_invoices_of(customer) for customer in asked)
         return len(asked)
 
     async def _open_invoices_of(self, customer: str) -> None:

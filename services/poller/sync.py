@@ -26,6 +26,7 @@ from services.poller.session import Session
 from services.poller.shards import Shard, add_shards, forget_shards, move_shard, plan_shards
 from services.poller.status import update_status
 from services.poller.store import measure, move_cursor, transactions_of_window
+from services.poller.together import first_of
 
 READERS_PER_LIST = 6
 SAY_EVERY = 0.4
@@ -84,7 +85,7 @@ class FirstSync:
                 for shard in unread:
                     self._begin(group, shard)
         except BaseExceptionGroup as failures:
-            raise _first_of(failures) from None
+            raise first_of(failures) from None
 
     def _begin(self, group: asyncio.TaskGroup, shard: Shard) -> None:
         task = self._tasks[shard.task]
@@ -218,8 +219,3 @@ def _share_of(shards: Sequence[Shard]) -> float:
         return 1.0
     objects = sum(shard.objects for shard in shards)
     return objects / (objects + 300 * sum(not shard.done for shard in shards))
-
-
-def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    first = group.exceptions[0]
-    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first

@@ -5,6 +5,7 @@ from dataclasses import replace
 from runtime.logs import get_logger
 from runtime.vault import Keyring
 from services.poller import lease as leases
+from services.poller.calls import API_VERSION
 from services.poller.capabilities import warnings
 from services.poller.connect import identify, probe
 from services.poller.errors import Stopped
@@ -39,9 +40,16 @@ async def validate(shell: Shell, lease: Lease, reader: Reader, kind: KeyKind, ke
     await shell.outside.run(
         lambda conn: leases.write_identity(conn, lease.owner, account_id=account.account_id, found=found, as_of=as_of)
     )
-    said = warnings(found, key_is_secret=not kind.restricted)
-    await say(shell, lease.connection_id, permissions=dict(found.permissions), warnings=said)
+    await say_abilities(shell, lease, reader, kind)
     return known
+
+
+async def say_abilities(shell: Shell, lease: Lease, reader: Reader, kind: KeyKind) -> None:
+    """Show what the key may read, and what does not work without the rest."""
+    found, echoed = reader.capabilities, reader.caller.echoed
+    other = echoed if echoed not in {None, API_VERSION} else None
+    said = warnings(found, key_is_secret=not kind.restricted, other_version=other)
+    await say(shell, lease.connection_id, permissions=dict(found.permissions), warnings=said)
 
 
 async def _hand_over(shell: Shell, lease: Lease, reader: Reader, account_id: str, keyring: Keyring) -> bool:

@@ -12,6 +12,7 @@ from runtime.errors import BrokerError
 from runtime.logs import get_logger
 from runtime.vault import Keyring
 from services.poller import lease as leases
+from services.poller.connect import newly_granted
 from services.poller.errors import LeaseLost, PollerError, Refused, Stopped
 from services.poller.failures import CREATE_KEY, Action, explain
 from services.poller.keys import KeyKind, kind_of_key, why_refused
@@ -24,9 +25,11 @@ from services.poller.reader import Reader
 from services.poller.session import Session, Shell, open_reader, say
 from services.poller.sync import FirstSync
 from services.poller.transport import StripeAddress
-from services.poller.validate import validate
+from services.poller.validate import say_abilities, validate
 
 LONGEST_WAIT = 300.0
+REPROBE_EVERY = 288
+"""Polls after which permissions that were missing are tried again: a day."""
 log = get_logger(__name__)
 
 
@@ -75,7 +78,13 @@ class Work:
             if not lease.synced:
                 await FirstSync(session).run()
                 return await self._left_live(session)
+            if lease.tick % REPROBE_EVERY == 0 and await newly_granted(reader):
+                return replace(self._leave(lease, phase="validating", wait=0.0), synced=False)
             polled = await Poll(session).run()
+            if polled.forbidden:
+                found = reader.capabilities
+                await self.shell.outside.run(lambda conn: leases.write_capabilities(conn, lease.owner, found))
+                await say_abilities(self.shell, lease, reader, kind)
             return await self._left_live(session, polled)
 
     async def _left_live(self, session: Session, polled: Polled | None = None) -> Release:

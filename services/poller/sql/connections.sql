@@ -69,5 +69,12 @@ UPDATE connections SET phase = %(phase)s, synced = %(synced)s, tick = %(tick)s, 
     retry_at = now() + make_interval(secs => %(wait)s), failures = %(failures)s, lease_until = NULL
 WHERE connection_id = %(connection_id)s AND lease_epoch = %(epoch)s RETURNING 1
 
+-- name: drop_lease
+UPDATE connections SET lease_until = NULL WHERE connection_id = %(connection_id)s AND lease_epoch = %(epoch)s
+
+-- name: able
+UPDATE connections SET capabilities = %(capabilities)s
+WHERE connection_id = %(connection_id)s AND lease_epoch = %(epoch)s
+
 -- name: sized
 UPDATE connections SET sizes = %(sizes)s WHERE connection_id = %(connection_id)s

@@ -64,9 +64,6 @@ WHERE connection_id = %(connection_id)s AND payment_intent_id = ANY(%(intents)s)
 -- name: subjects_of
 SELECT object_id, subject FROM objects WHERE connection_id = %(connection_id)s AND object_id = ANY(%(ids)s)
 
--- name: count_kind
-SELECT count(*) FROM objects WHERE connection_id = %(connection_id)s AND kind = %(kind)s AND NOT deleted
-
 -- name: measure
 SELECT count(*) FILTER (WHERE kind = 'subscription'),
        count(*) FILTER (WHERE kind = 'subscription' AND status NOT IN ('canceled', 'incomplete_expired')),
