@@ -17,6 +17,7 @@ from uuid import uuid4
 
 import kafka
 import psycopg
+from psycopg import sql
 
 from bench.counting import GROUP, INPUTS, MIGRATIONS, OUTPUT
 from bench.measurement import Measurement
@@ -110,7 +111,8 @@ def _rate(servers: Servers, broker: Broker, source: SourceName) -> float:
 
 
 def _applied(connection: psycopg.Connection[tuple[Any, ...]]) -> int:
-    row = connection.execute(f"SELECT coalesce(sum(next_offset), 0) FROM {GROUP}.offsets").fetchone()
+    statement = sql.SQL("SELECT coalesce(sum(next_offset), 0) FROM {}").format(sql.Identifier(GROUP, "offsets"))
+    row = connection.execute(statement).fetchone()
     return int(row[0]) if row else 0
 
 

@@ -33,6 +33,8 @@ from schemas.catalogue import Topic
 log = get_logger(__name__)
 
 POLL_MS = 250
+METADATA_MAX_AGE_MS = 30_000
+"""How late a partition can be noticed that was not there, or not known, when the group was balanced."""
 HINT_SECONDS = 5.0
 CLOSE_MS = 2_000
 """How long leaving may take: what it would say is only a hint."""
@@ -119,6 +121,7 @@ class KafkaPythonSource:
             "heartbeat_interval_ms": HEARTBEAT_MS,
             "max_poll_interval_ms": MAX_POLL_INTERVAL_MS,
             "max_poll_records": BATCH_RECORDS,
+            "metadata_max_age_ms": METADATA_MAX_AGE_MS,
             "partition_assignment_strategy": [RoundRobinPartitionAssignor],  # Faust's, so that a setting can change
             "metrics_enabled": False,
         }
@@ -128,7 +131,7 @@ class KafkaPythonSource:
     def run(self, sink: Sink, stopping: Event) -> None:
         """Consume until `stopping` is set (see Source)."""
         self._consumer = self._connect(stopping)
-        if self._consumer is None:
+        if self._consumer is None or not self._knows_its_topics(stopping):
             return
         assignment = _Assignment(self._consumer)
         self._consumer.subscribe(topics=list(self._names), listener=assignment)
@@ -149,6 +152,26 @@ class KafkaPythonSource:
                 log.warning("no Kafka yet", bootstrap_servers=self._broker.bootstrap_servers, reason=repr(error))
                 stopping.wait(backoff(failures))
         return None
+
+    def _knows_its_topics(self, stopping: Event) -> bool:
+        """Wait until the client knows every topic's partitions; False where it is stopped before.
+
+        Who balances the group without knowing them leaves them to nobody, and nobody notices for a long time.
+        """
+        failures = 0
+        while not stopping.is_set():
+            try:
+                missing = [name for name in self._names if not self._consumer.partitions_for_topic(name)]
+            except kafka.errors.KafkaError as error:
+                missing, reason = list(self._names), repr(error)
+            else:
+                reason = "they are not there yet; `dropfix topics create` makes them"
+            if not missing:
+                return True
+            failures += 1
+            log.warning("waiting for topics", topics=missing, reason=reason)
+            stopping.wait(backoff(failures))
+        return False
 
     def _step(self, sink: Sink, assignment: _Assignment) -> None:
         try:
