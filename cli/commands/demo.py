@@ -14,7 +14,7 @@ import httpx
 import typer
 
 from cli.console_api import ConsoleApi
-from cli.errors import CHECK_FAILED, USAGE, CommandError
+from cli.errors import CHECK_FAILED, CommandError
 from cli.first_minute import Expected, FirstMinute, show
 from cli.launch import (
     announce,
@@ -28,6 +28,7 @@ from cli.launch import (
 from cli.output import done, progress, step, suggest
 from cli.places import default_data_dir
 from cli.specs import simulator_spec
+from cli.stepping import RUNS_UP_TO, SteppingClock
 from deploy.embedded.places import write_whole
 from deploy.embedded.ports import LOOPBACK
 from deploy.embedded.stack import EmbeddedStack, Servers
@@ -36,7 +37,6 @@ from runtime.clock import Anchor, write_clock
 WORKSPACE = "Northwind Analytics"
 EMAIL = "founder@northwind.example"
 CUSTOMERS_DOMAIN = "customers.example"
-MAX_SPEED = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,9 @@ def demo(
     data_dir: Annotated[Path | None, typer.Option(help="Where everything it writes goes; kept between starts.")] = None,
     customers: Annotated[int, typer.Option(min=1, help="Customers of the simulated company.")] = 2000,
     seed: Annotated[int, typer.Option(help="Another seed, another company.")] = 1,
-    speed: Annotated[float, typer.Option(min=0, help="Simulated seconds in a second, up to 60.")] = 1.0,
+    speed: Annotated[
+        float, typer.Option(min=0, help="Simulated seconds in a second; above 60 time steps from event to event.")
+    ] = 1.0,
     headless: Annotated[bool, typer.Option("--headless", help="Do not open the browser.")] = False,
     check: Annotated[
         bool,
@@ -74,8 +76,6 @@ def demo(
     Nothing but this folder and a cache of downloads is written, nothing is sent anywhere. Ctrl-C stops everything;
     the next start goes on where it was.
     """
-    if speed > MAX_SPEED:
-        raise CommandError(f"--speed {speed:g} is too fast", remedy=f"up to {MAX_SPEED:g} is possible", code=USAGE)
     root = data_dir or default_data_dir("demo")
     wanted = Demo(
         data_dir=root,
@@ -118,7 +118,16 @@ async def _show(stack: EmbeddedStack, wanted: Demo) -> None:
         await _check(first, stripe, as_json=wanted.as_json)
         return
     await _present(stack, wanted, console, link)
-    await asyncio.Event().wait()
+    await _let_time_pass(stack, wanted, clock, ports)
+
+
+async def _let_time_pass(stack: EmbeddedStack, wanted: Demo, clock: Path, ports: dict[str, int]) -> None:
+    """The clock file runs by itself up to 60 times real time; above that it is stepped from here."""
+    if wanted.speed <= RUNS_UP_TO:
+        await asyncio.Event().wait()
+    pages = [f"http://{LOOPBACK}:{port}/readyz" for name, port in ports.items() if name != "simulator"]
+    stepping = SteppingClock(clock, database_url=stack.addresses.database or "", pages=pages, speed=wanted.speed)
+    await stepping.run()
 
 
 def _account(stack: EmbeddedStack, wanted: Demo) -> dict[str, Any]:
@@ -144,7 +153,8 @@ def _set_clock(clock: Path, account: dict[str, Any], wanted: Demo) -> None:
     if clock.exists():
         stood = Anchor.decode(clock.read_text()).at(now)
     simulated = stood if wanted.check or wanted.speed != 1.0 else max(now, stood)
-    write_clock(clock, Anchor(real=now, simulated=simulated, rate=wanted.speed))
+    rate = wanted.speed if wanted.speed <= RUNS_UP_TO else 0.0
+    write_clock(clock, Anchor(real=now, simulated=simulated, rate=rate))
 
 
 def _simulator_options(account: dict[str, Any], wanted: Demo) -> tuple[str, ...]:
