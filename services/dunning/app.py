@@ -2,6 +2,7 @@
 
 from pipeline.ending import end_process
 from pipeline.log import LogReader
+from pipeline.session import Session
 from pipeline.worker import run_consumer
 from runtime.database import Database
 from runtime.kafka import Broker
@@ -9,6 +10,7 @@ from runtime.mail import Mailer
 from runtime.service import Frame, run_service
 from runtime.settings import read_secret
 from services.dunning.links import Links
+from services.dunning.priming import read_decisions_first
 from services.dunning.processor import GROUP, DunningProcessor
 from services.dunning.sender import MailSender
 from services.dunning.settings import DunningSettings
@@ -17,7 +19,11 @@ from services.dunning.settings import DunningSettings
 def serve(settings: DunningSettings, frame: Frame) -> None:
     """Consume and send until told to stop."""
     database = Database(url=settings.database_url.get_secret_value(), schema=GROUP, application="dropfix-dunning-mail")
-    log_reader = LogReader(Broker.of(settings), client_id="dunning-mail")
+    broker = Broker.of(settings)
+    log_reader = LogReader(broker, client_id="dunning-mail")
+    session = Session(database)
+    read_decisions_first(session, broker, log_reader, frame)
+    session.close()
     sender = MailSender(
         database,
         log_reader,

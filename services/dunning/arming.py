@@ -21,8 +21,9 @@ from schemas.catalogue import DUNNING_EVENT
 from schemas.events.dunning import DunningEvent
 
 _LEARN = (
-    "INSERT INTO dunning_io.mails (episode_id, step, attempt, subject, workspace_id, message_id, state, origin)"
-    " VALUES (%s, %s, %s, %s, %s, %s, %s, 'log') ON CONFLICT DO NOTHING RETURNING episode_id"
+    "INSERT INTO dunning_io.mails AS m (episode_id, step, attempt, subject, workspace_id, message_id, state, origin)"
+    " VALUES (%s, %s, %s, %s, %s, %s, %s, 'log')"
+    " ON CONFLICT (episode_id, step, attempt) DO UPDATE SET origin = m.origin RETURNING m.origin"
 )
 _DISARM = (
     "INSERT INTO dunning_io.arming (system_identifier, timeline, database_oid, event_ends, armed_at, armed_by,"
@@ -130,7 +131,7 @@ def _was_armed_over(arming: Arming, record: Record) -> bool:
 
 
 def _learn(conn: Connection, record: Record, event: DunningEvent) -> bool:
-    """Whether the ledger did not know the email."""
+    """Whether the ledger did not know the email, or knew it from the log alone."""
     state = event.kind.removeprefix("email_")
     values = (
         event.episode_id,
@@ -141,7 +142,8 @@ def _learn(conn: Connection, record: Record, event: DunningEvent) -> bool:
         event.message_id,
         "unknown" if state == "due" else state,
     )
-    return conn.execute(_LEARN, values).fetchone() is not None
+    row = conn.execute(_LEARN, values).fetchone()
+    return row is not None and row[0] == "log"
 
 
 def read_to(conn: Connection, topics: Iterable[str]) -> dict[tuple[str, int], int]:

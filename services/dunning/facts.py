@@ -185,6 +185,7 @@ class Facts(msgspec.Struct, frozen=True):
     customer_id: str | None = None
     user_id: str | None = None
     livemode: bool = True
+    """False as soon as one object says that it is of test mode."""
     customer: Customer | None = None
     invoices: dict[str, Invoice] = {}
     charges: dict[str, Charge] = {}
@@ -210,7 +211,7 @@ def merge(facts: Facts, observed: Observed) -> Facts:
         connection_id=observed.connection_id or facts.connection_id,
         customer_id=observed.customer_id or facts.customer_id,
         user_id=observed.user_id or facts.user_id,
-        livemode=facts.livemode if observed.livemode is None else observed.livemode,
+        livemode=facts.livemode and observed.livemode is not False,
         versions=_versions(facts.versions, observed.fact),
     )
     return msgspec.structs.replace(known, **_changes(facts, observed.fact))
@@ -295,14 +296,14 @@ def _age(seen: Seen) -> tuple[int, int]:
 
 def _merge_charges(a: Charge, b: Charge) -> Charge:
     return msgspec.structs.replace(
-        _newest(a, b), slow=a.slow or b.slow, intent=a.intent or b.intent, invoice=a.invoice or b.invoice
+        _newest(a, b), slow=a.slow or b.slow, intent=_least(a.intent, b.intent), invoice=_least(a.invoice, b.invoice)
     )
 
 
 def _merge_intents(a: Intent, b: Intent) -> Intent:
-    newest, other = (a, b) if _newest(a, b) is a else (b, a)
-    processing = a.processing or b.processing
-    return msgspec.structs.replace(newest, invoice=newest.invoice or other.invoice, processing=processing)
+    return msgspec.structs.replace(
+        _newest(a, b), processing=a.processing or b.processing, invoice=_least(a.invoice, b.invoice)
+    )
 
 
 def _merge_customers(a: Customer, b: Customer) -> Customer:
@@ -333,6 +334,11 @@ def _versions(known: dict[str, int], fact: Fact) -> dict[str, int]:
         return known
     seen = fact.latest.seen if isinstance(fact, Invoice) else fact.seen
     return known if known.get(fact.id, -1) >= seen.version else {**known, fact.id: seen.version}
+
+
+def _least(a: str | None, b: str | None) -> str | None:
+    """What either says; it never changes, so which of two is of no matter, as long as it is always the same."""
+    return b if a is None else a if b is None else min(a, b)
 
 
 def _union(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:

@@ -150,6 +150,14 @@ def settle(
     return row is not None
 
 
+def take_over(conn: Connection, due: Due) -> None:
+    """An email that was learned of from the log is ours to look after from here on."""
+    conn.execute(
+        "UPDATE dunning_io.mails SET origin = 'here' WHERE (episode_id, step, attempt) = (%s, %s, %s)",
+        (due.episode_id, due.step, due.attempt),
+    )
+
+
 def tries_of(conn: Connection, due: Due) -> int:
     """How many conversations were begun."""
     row = conn.execute(

@@ -128,6 +128,7 @@ class MailSender:
             tx, state, image = self._hold(conn, item.subject)
             plan = self._plan(item, state, image)
             if item.state == "unknown":
+                ledger.take_over(conn, item.work.due)
                 self._publish_mail(tx, state, item.work.due, "email_unknown", reason="another database announced it")
             elif plan.move not in {"send", "capture"}:
                 self._move(tx, item, state, image, plan)

@@ -30,8 +30,8 @@ _STALE_DUE = (
     " (SELECT * FROM unnest(%s::text[], %s::text[], %s::integer[], %s::text[]))"
 )
 _SAVE_AMOUNTS = (
-    "INSERT INTO amounts (episode_id, currency, at_stake, remaining, recovered)"
-    " SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[])"
+    "INSERT INTO amounts (episode_id, workspace_id, currency, at_stake, remaining, recovered)"
+    " SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[])"
 )
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(SubjectState).decode
@@ -72,8 +72,12 @@ class DunningStore:
 
 def _save_due(conn: Connection, states: Sequence[SubjectState]) -> None:
     """What is due now, keeping how far the sender has come with what was due already."""
-    due = [(state.subject, one.episode_id, one.step, one.attempt, one.due_at) for state in states for one in state.due]
-    columns = [list(column) for column in zip(*due, strict=True)] if due else [[], [], [], [], []]
+    due = [
+        (state.subject, one.episode_id, one.step, one.attempt, one.due_at, state.facts.workspace_id)
+        for state in states
+        for one in state.due
+    ]
+    columns = [list(column) for column in zip(*due, strict=True)] if due else [[], [], [], [], [], []]
     conn.execute(_STALE_DUE, ([state.subject for state in states], *columns[:4]))
     if due:
         conn.execute(_SAVE_DUE, columns)
@@ -88,7 +92,7 @@ def _save_episodes(conn: Connection, changes: Sequence[Change[SubjectState]]) ->
     rows = [_episode_values(episode, change) for episode, change in last.values()]
     conn.execute(_SAVE_EPISODES, [list(column) for column in zip(*rows, strict=True)])
     conn.execute("DELETE FROM amounts WHERE episode_id = ANY(%s)", (list(last),))
-    amounts = [row for episode, _ in last.values() for row in _amounts(episode)]
+    amounts = [row for episode, change in last.values() for row in _amounts(episode, change)]
     if amounts:
         conn.execute(_SAVE_AMOUNTS, [list(column) for column in zip(*amounts, strict=True)])
 
@@ -127,13 +131,14 @@ def _decline_reason(episode: Episode) -> str | None:
     return reasons[-1] if reasons else None
 
 
-def _amounts(episode: Episode) -> Iterable[tuple[str, str, int, int, int]]:
+def _amounts(episode: Episode, change: Change[SubjectState]) -> Iterable[tuple[str, str, str, int, int, int]]:
+    workspace_id = change.effects.state.facts.workspace_id
     totals: dict[str, tuple[int, int, int]] = {}
     for case in episode.cases:
         stake, remaining, recovered = totals.get(case.currency, (0, 0, 0))
         still = case.remaining if case.end is None else 0
         totals[case.currency] = (stake + case.stake, remaining + still, recovered + case.recovered)
-    return [(episode.id, currency, *amounts) for currency, amounts in sorted(totals.items())]
+    return [(episode.id, workspace_id, currency, *amounts) for currency, amounts in sorted(totals.items())]
 
 
 def save_emails(conn: Connection, told: Iterable[tuple[Record, DunningEvent]]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.mails import MailBox
-from tests.integration.dunning.service import Dunning, dunning_on
+from tests.integration.dunning.service import Dunning, SmtpServer, dunning_on
 
 
 @pytest.fixture
@@ -25,3 +25,13 @@ def dunning(
     service = dunning_on(kafka_bootstrap, topic_prefix, database_url, folder, box).open()
     yield service
     service.close()
+
+
+@pytest.fixture
+def smtp_server(dunning: Dunning, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmtpServer]:
+    """A mail server that can misbehave, in the place of the sink."""
+    server = SmtpServer()
+    with server.running() as url:
+        monkeypatch.setenv("SMTP_URL", url)
+        yield server
+        dunning.close()

@@ -1,14 +1,19 @@
 """Dunning as a process on the real servers, with a stand-in for the poller that answers requests for a fresh read."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Event, Thread
-from typing import Any
+from typing import Any, LiteralString
 
 import kafka
+import psycopg
+from aiosmtpd.controller import Controller
 
+from deploy.embedded.ports import LOOPBACK, choose_ports
 from pipeline.records import Record
 from runtime.clock import Anchor, write_clock
 from runtime.kafka import Broker, Producer
@@ -93,6 +98,42 @@ def place(producer: Producer, record: Record) -> None:
 
 
 @dataclass
+class SmtpServer:
+    """A mail server that gives each message the next of `replies` (`cut`: none at all), and 250 when there are none.
+    A 5xx is given to the recipient."""
+
+    replies: list[str] = field(default_factory=list)
+    taken: list[bytes] = field(default_factory=list)
+    conversations: list[str] = field(default_factory=list)
+
+    async def handle_RCPT(self, _: Any, __: Any, envelope: Any, address: str, ___: list[str]) -> str:  # noqa: N802
+        self.conversations.append(address)
+        if self.replies and self.replies[0].startswith("5"):
+            return self.replies.pop(0)
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, _: Any, envelope: Any) -> str:  # noqa: N802
+        reply = self.replies.pop(0) if self.replies else "250 OK"
+        if reply == "cut":
+            server.transport.abort()
+        if reply.startswith("2"):
+            self.taken.append(envelope.content)
+        return reply
+
+    @contextmanager
+    def running(self) -> Iterator[str]:
+        """Its address, for SMTP_URL."""
+        port = choose_ports(("smtp",), wanted={})["smtp"]
+        controller = Controller(self, hostname=LOOPBACK, port=port)
+        controller.start()
+        try:
+            yield f"smtp://{LOOPBACK}:{port}"
+        finally:
+            controller.stop()
+
+
+@dataclass
 class Dunning(Consumer):
     """The service, its poller and its mail sink."""
 
@@ -159,13 +200,38 @@ class Dunning(Consumer):
         assert len(self.mails()) == count
         return self.mails()
 
+    def another(self) -> Consumer:
+        """A second worker of the same service, started."""
+        folder = self.folder / "another"
+        folder.mkdir()
+        (folder / "clock.json").write_bytes((self.folder / "clock.json").read_bytes())
+        worker = Consumer(self.schema, self.inputs, self.kafka, self.prefix, self.database, folder, self.outputs)
+        worker.start()
+        return worker
+
+    def woke(self) -> bool:
+        """Whether a worker that was frozen went on, or found that it is none any more and ended."""
+        assert self._process is not None
+        return self._process.poll() is not None or "taken over by another process" in self.logs()
+
+    def execute(self, *statements: LiteralString) -> None:
+        """Change the tables behind the service's back."""
+        with psycopg.connect(self.database, options="-c search_path=dunning") as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    def waits_for(self) -> str | None:
+        """What the only due email waits for; None where none is due."""
+        rows = self.rows("SELECT why FROM due")
+        return rows[0][0] if rows else None
+
     def ledger(self) -> list[tuple[Any, ...]]:
         return self.rows("SELECT step, attempt, state, tries, reply FROM dunning_io.mails ORDER BY announced_at")
 
     def episode(self) -> tuple[Any, ...]:
-        """(state, reason, mailed) of the only one."""
-        ((state, reason, mailed),) = self.rows("SELECT state, reason, mailed FROM analytics.dunning_episodes")
-        return state, reason, mailed
+        """(state, reason, mailed) of the only one; Nones while there is none."""
+        rows = self.rows("SELECT state, reason, mailed FROM analytics.dunning_episodes")
+        return rows[0] if rows else (None, None, None)
 
     def events(self) -> list[str]:
         """What was published about episodes and emails, in order."""
@@ -179,10 +245,5 @@ class Dunning(Consumer):
 _UNSETTLED = "SELECT 1 FROM dunning_io.mails WHERE state = 'sending'"
 
 
-def only(values: Iterable[Any]) -> Any:
-    (value,) = values
-    return value
-
-
-def dunning_on(kafka_bootstrap: str, topic_prefix: str, database_url: str, folder: Any, box: MailBox) -> Dunning:
+def dunning_on(kafka_bootstrap: str, topic_prefix: str, database_url: str, folder: Path, box: MailBox) -> Dunning:
     return Dunning(MIGRATIONS, INPUTS, kafka_bootstrap, topic_prefix, database_url, folder, OUTPUTS, box=box)

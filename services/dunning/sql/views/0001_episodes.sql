@@ -1,6 +1,6 @@
 -- The analysts' views of dunning. Made anew over the new tables after a swap.
 
-CREATE OR REPLACE VIEW analytics.dunning_episodes AS
+CREATE OR REPLACE VIEW analytics.dunning_episodes WITH (security_invoker = true) AS
 SELECT e.workspace_id, e.connection_id, e.livemode, e.customer_id, e.user_id, e.episode_id, e.state, e.reason,
        e.opened_at, e.ended_at, e.step, e.steps, e.due_at, e.mailed, e.mailed_at, e.decline_reason,
        (SELECT coalesce(jsonb_object_agg(a.currency, a.at_stake), '{}') FROM amounts a WHERE a.episode_id = e.episode_id) AS at_stake,
@@ -37,7 +37,7 @@ COMMENT ON COLUMN analytics.dunning_episodes.source_topic IS 'Topic of the recor
 COMMENT ON COLUMN analytics.dunning_episodes.source_partition IS 'Its partition.';
 COMMENT ON COLUMN analytics.dunning_episodes.source_offset IS 'Its offset.';
 
-CREATE OR REPLACE VIEW analytics.dunning_emails AS
+CREATE OR REPLACE VIEW analytics.dunning_emails WITH (security_invoker = true) AS
 SELECT m.workspace_id, m.connection_id, m.customer_id, m.user_id, m.episode_id, m.step, m.attempt,
        CASE WHEN m.state = 'due' AND (e.state IN ('recovered', 'closed', 'exhausted') OR e.step > m.step)
             THEN 'dropped' ELSE m.state END AS state,
@@ -72,7 +72,7 @@ COMMENT ON COLUMN analytics.dunning_emails.source_topic IS 'Topic of the record 
 COMMENT ON COLUMN analytics.dunning_emails.source_partition IS 'Its partition.';
 COMMENT ON COLUMN analytics.dunning_emails.source_offset IS 'Its offset.';
 
-CREATE OR REPLACE VIEW analytics.dunning_recovery AS
+CREATE OR REPLACE VIEW analytics.dunning_recovery WITH (security_invoker = true) AS
 SELECT e.workspace_id, e.connection_id, e.livemode, a.currency, e.mailed AS after_step, e.decline_reason,
        count(*) AS episodes,
        count(*) FILTER (WHERE e.state = 'recovered') AS recovered_episodes,
@@ -97,10 +97,3 @@ COMMENT ON COLUMN analytics.dunning_recovery.at_stake IS 'What was due when they
 COMMENT ON COLUMN analytics.dunning_recovery.recovered IS 'What was paid since, minor units.';
 COMMENT ON COLUMN analytics.dunning_recovery.remaining IS 'What is still due, minor units.';
 COMMENT ON COLUMN analytics.dunning_recovery.recovery_rate IS 'recovered / at_stake, from 0 to 1.';
-
-DO $$
-BEGIN
-    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'dropfix_console') THEN
-        GRANT SELECT ON analytics.dunning_episodes, analytics.dunning_emails, analytics.dunning_recovery TO dropfix_console;
-    END IF;
-END $$;
