@@ -88,7 +88,7 @@ class Applier:
             rows = tx.flush()
             last = fresh[-1]
             move_offset(conn, place, next_offset=last.offset + 1, last_id=_id_of(last))
-            conn.execute("SELECT pg_notify(%s, %s)", (CHANNEL, self._processor.group))
+            self.notify(conn)
             failpoint("before_commit")
         failpoint("after_commit")
         RECORDS.labels(place.topic).inc(len(fresh))
@@ -105,6 +105,11 @@ class Applier:
             publishes=self._publishes,
             dead_letter_limit=self._dead_letter_limit,
         )
+
+    def notify(self, conn: Connection) -> None:
+        """Tell who listens that this group's tables have changed, once the transaction is committed."""
+        if self._publishes:
+            conn.execute("SELECT pg_notify(%s, %s)", (CHANNEL, self._processor.group))
 
     def _admit(self, conn: Connection, place: LogPartition, records: Sequence[Record], expected: int) -> list[Record]:
         try:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipeline.apply import CHANNEL, Applier
+from pipeline.apply import Applier
 from pipeline.failpoints import failpoint
 from pipeline.log import LogReader
 from pipeline.records import LogPartition
@@ -77,7 +77,7 @@ def fire_batch(
         tx = applier.open(conn, partition)
         applier.processor.fire(tx, timers)
         tx.flush()
-        conn.execute("SELECT pg_notify(%s, %s)", (CHANNEL, applier.processor.group))
+        applier.notify(conn)
         failpoint("timers_before_commit")
     failpoint("timers_after_commit")
     return len(timers)

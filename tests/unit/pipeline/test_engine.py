@@ -1,0 +1,190 @@
+"""What the engine does with a gap, and what it lets Kafka know."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any, cast
+from uuid import UUID
+
+import pytest
+
+from pipeline import engine as module
+from pipeline.apply import Applied, Applier
+from pipeline.engine import Engine
+from pipeline.errors import Gap, LogReplaced, PassingFault, SlotLost
+from pipeline.log import LogReader
+from pipeline.offsets import Position
+from pipeline.records import LogPartition, Record
+from pipeline.relay import Relay
+from pipeline.slots import Slot
+from runtime.clock import RealClock
+from runtime.health import Health
+from schemas.catalogue import STRIPE_CHARGE_RAW
+from tests.fixtures.records import record
+
+TOPIC = STRIPE_CHARGE_RAW
+PLACE = LogPartition(TOPIC.name, 0)
+ID = UUID(int=1)
+
+
+@dataclass
+class FakeApplier:
+    """Applies from offset 0 on; a jump is a gap."""
+
+    expected: int = 0
+    session: Any = None
+    processor: Any = None
+
+    def apply(self, records: Sequence[Record]) -> Applied:
+        for each in records:
+            if each.offset > self.expected:
+                raise Gap(topic=PLACE.topic, partition=0, expected=self.expected, found=each.offset)
+            self.expected = each.offset + 1
+        return Applied(records=len(records), next_offset=self.expected, outbox_rows=0)
+
+
+class FakeSession:
+    def transaction(self) -> AbstractContextManager[None]:
+        raise PassingFault("no database here")
+
+
+@dataclass
+class FakeLog:
+    first: int = 0
+    topic_id: UUID = ID
+
+    def first_from(self, wanted: Mapping[LogPartition, int]) -> dict[LogPartition, Record]:
+        return dict.fromkeys(wanted, record(self.first, topic=TOPIC.name))
+
+    def topic_ids(self, topics: Sequence[str]) -> dict[str, UUID]:
+        return dict.fromkeys(topics, self.topic_id)
+
+    def ends(self, places: Sequence[LogPartition]) -> dict[LogPartition, int]:
+        return dict.fromkeys(places, 100)
+
+
+@dataclass
+class FakeRelay:
+    empty_at: float = 0.0
+    woken: int = 0
+
+    def empty_since(self, moment: float) -> bool:
+        return self.empty_at > moment
+
+    def wake(self) -> None:
+        self.woken += 1
+
+
+@dataclass
+class FakeSlot:
+    lost: bool = False
+
+    def renew(self) -> None:
+        if self.lost:
+            raise SlotLost("gone")
+
+
+@dataclass
+class Scene:
+    applier: FakeApplier = field(default_factory=lambda: FakeApplier(session=FakeSession()))
+    log: FakeLog = field(default_factory=FakeLog)
+    relay: FakeRelay = field(default_factory=FakeRelay)
+    slot: FakeSlot = field(default_factory=FakeSlot)
+    health: Health = field(default_factory=lambda: Health("test"))
+
+    def engine(self) -> Engine:
+        engine = Engine(
+            cast(Applier, self.applier),
+            topics=[TOPIC],
+            log_reader=cast(LogReader, self.log),
+            relay=cast(Relay, self.relay),
+            slot=cast(Slot, self.slot),
+            clock=RealClock(),
+            health=self.health,
+        )
+        engine.assigned([PLACE])
+        return engine
+
+
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
+    monkeypatch.setattr(module, "take_up", lambda *_: {PLACE: Position(ID, 0, None)})
+    return Scene()
+
+
+def _batch(first: int, count: int) -> list[Record]:
+    return [record(first + n, topic=TOPIC.name) for n in range(count)]
+
+
+def _tick(engine: Engine) -> None:
+    """Several times: each stops at the first thing that is away."""
+    for _ in range(4):
+        engine.tick()
+
+
+def test_a_gap_that_the_log_itself_has_holds_the_partition_and_says_so(scene: Scene) -> None:
+    scene.log.first = 5
+    engine = scene.engine()
+    engine.batch(_batch(5, 2))
+    engine.batch(_batch(7, 2))
+    assert scene.applier.expected == 0
+    report = scene.health.report()
+    assert not report.ready
+    assert "expected offset 0, found 5" in report.reasons[0]
+    assert "erased_offsets" in report.reasons[0]
+
+
+def test_a_held_partition_does_not_make_the_watchdog_end_the_process(scene: Scene) -> None:
+    scene.log.first = 5
+    engine = scene.engine()
+    scene.health.behind(f"{PLACE.topic}/0", 95)
+    engine.batch(_batch(5, 2))
+    assert scene.health.report().lag == 0
+
+
+def test_a_gap_that_only_the_source_has_ends_the_process(scene: Scene) -> None:
+    engine = scene.engine()
+    with pytest.raises(Gap):
+        engine.batch(_batch(5, 2))
+
+
+def test_kafka_is_told_an_offset_only_after_its_outbox_was_seen_empty(scene: Scene) -> None:
+    engine = scene.engine()
+    engine.batch(_batch(0, 3))
+    assert engine.hints() == {}
+    scene.relay.empty_at = monotonic()
+    assert engine.hints() == {PLACE: 3}
+    assert engine.hints() == {}
+
+
+def test_a_partition_that_was_revoked_is_neither_told_nor_lagging(scene: Scene) -> None:
+    engine = scene.engine()
+    engine.batch(_batch(0, 3))
+    scene.health.behind(f"{PLACE.topic}/0", 7)
+    engine.revoked([PLACE])
+    scene.relay.empty_at = monotonic()
+    assert engine.hints() == {}
+    assert scene.health.report().lag == 0
+
+
+def test_upkeep_waits_while_something_is_away_and_says_what(scene: Scene) -> None:
+    engine = scene.engine()
+    engine.tick()
+    assert "no database here" in scene.health.report().reasons
+
+
+def test_a_topic_that_is_another_ends_the_process(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CHECK_SECONDS", -1.0)
+    engine = scene.engine()
+    engine.batch(_batch(0, 1))
+    scene.log.topic_id = UUID(int=2)
+    with pytest.raises(LogReplaced, match="made anew"):
+        _tick(engine)
+
+
+def test_a_lost_slot_ends_the_process(scene: Scene) -> None:
+    engine = scene.engine()
+    scene.slot.lost = True
+    with pytest.raises(SlotLost):
+        _tick(engine)
