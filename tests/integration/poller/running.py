@@ -17,6 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import psycopg
+from psycopg.sql import Composed
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runtime.clock import Anchor, write_clock
@@ -195,7 +196,7 @@ class RunningPoller:
     def log(self) -> str:
         return (self.folder / "log").read_text()
 
-    def rows(self, statement: LiteralString, *parameters: object) -> list[tuple[Any, ...]]:
+    def rows(self, statement: LiteralString | Composed, *parameters: object) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.admin_url, autocommit=True) as db:
             cursor = db.execute(statement, parameters)
             return list(cursor.fetchall()) if cursor.description else []
