@@ -105,9 +105,13 @@ def tells_of_history(billed: Billed, terms: SubscriptionTerms) -> bool:
 
 
 def bears(facts: Facts, invoice: InvoiceTerms) -> bool:
-    """Whether the lines of an invoice may change the ledger: most only bill what the subscription says itself."""
+    """Whether the lines of an invoice that is among these facts may change the ledger.
+
+    Most only bill what the subscription says itself. Where another invoice tells of another price, one at today's may
+    end that price.
+    """
     timeline = next((runs for name, runs in facts.subscriptions if name == invoice.subscription), ())
-    told = Billed(invoice.lines)
+    told = next((billed for name, billed in facts.bills if name == invoice.subscription), Billed(invoice.lines))
     return any(needs_invoices(run.terms) or tells_of_history(told, run.terms) for run in timeline) or any(
         line.discounts for line in invoice.lines
     )

@@ -1,6 +1,7 @@
 """What holds for every customer, however its facts arrive."""
 
 from datetime import UTC, datetime
+from itertools import permutations
 from random import Random
 from typing import Any
 
@@ -106,6 +107,27 @@ def test_any_order_and_any_repeat_of_the_facts_gives_the_same_ledger(
     one, other = Replay(policy).take(records).tick(END), Replay(policy).take(shuffled).tick(END)
     assert other.facts() == one.facts()
     assert other.standing() == one.standing()
+
+
+def test_an_invoice_at_todays_price_ends_the_price_of_before_whichever_arrives_first() -> None:
+    yearly = price(12_000, "year", id="price_new")
+    told = [
+        ("subscription", subscription(item(yearly))),
+        ("invoice", invoice(line(1500, price="price_old"), name="in_1")),
+        ("invoice", invoice(line(1500, start=day(31), days=28, price="price_old"), name="in_2")),
+        ("invoice", invoice(line(12_000, start=day(40), days=365, price="price_new"), name="in_3")),
+    ]
+    records = [
+        raw_record(kind, obj, at=day(90), version=version, change="backfilled", offset=version)
+        for version, (kind, obj) in enumerate(told)
+    ]
+    ledgers = [Replay().take(order).tick(END).standing() for order in permutations(records)]
+    assert all(ledger == ledgers[0] for ledger in ledgers)
+    assert [(row[1], row[3]) for row in ledgers[0][SUBJECT]] == [(instant(0), 1500), (instant(40), 1000)]
+
+
+def instant(on: float) -> datetime:
+    return datetime.fromtimestamp(day(on), UTC)
 
 
 @settings(max_examples=150, deadline=None)
