@@ -54,10 +54,8 @@ def _assemble() -> None:
     app.add_typer(stripe.app, name="stripe")
     for service in all_services():
         brought = service.commands()
-        if brought is not None and service.name != "poller":
+        if brought is not None:
             app.add_typer(brought.commands, name=service.name)
-        elif brought is not None:
-            stripe.app.add_typer(brought.commands)
 
 
 def main() -> None:

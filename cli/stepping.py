@@ -26,6 +26,9 @@ _TABLES = """
 SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND (c.relname = 'timers' OR (c.relname = 'outbox' AND n.nspname LIKE '%\\_io'))
 """
+_WAKE = "NOTIFY dropfix_connections"
+"""The poller looks every two seconds of the machine's time; whoever moves time wakes it."""
+
 _POLLS_DUE = sql.SQL(
     "SELECT count(*) FROM poller.connections"
     " WHERE phase IN ('validating', 'first_minute') OR (phase = 'live' AND next_at <= {})"
@@ -78,6 +81,7 @@ class SteppingClock:
                 await asyncio.sleep(max(0.0, (ahead - now).total_seconds() / self._speed - took))
                 now = ahead
                 self._set(now)
+                await database.execute(_WAKE)
 
     def _stand(self) -> datetime:
         now = Anchor.decode(self._path.read_text()).at(datetime.now(UTC))
