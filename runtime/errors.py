@@ -3,6 +3,7 @@
 RuntimeFault
  ├─ SettingsError     the settings are wrong; the message lists everything that is
  ├─ MigrationError    a schema could not be brought to its version
+ ├─ AccessError       a role of PostgreSQL cannot be made or is not there
  ├─ VaultError        a secret could not be sealed or opened
  └─ BrokerError       Kafka refused or did not answer
 """
@@ -18,6 +19,10 @@ class SettingsError(RuntimeFault):
 
 class MigrationError(RuntimeFault):
     """A migration could not be applied."""
+
+
+class AccessError(RuntimeFault):
+    """A role of PostgreSQL cannot be made, or is not there."""
 
 
 class VaultError(RuntimeFault):

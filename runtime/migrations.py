@@ -7,11 +7,13 @@ change is a new file.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from time import sleep
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 import psycopg
 import yoyo
 
+from runtime.access import prepare_readers, publish_views
 from runtime.errors import MigrationError
 from runtime.roles import ServiceRole, prepare_roles
 
@@ -23,28 +25,57 @@ class ServiceSchema:
     service: str
     schema: str
     folders: tuple[Path, ...]
+    reads_analytics: bool = False
+    """Reads the views of the others, and makes none itself."""
 
     @property
     def role(self) -> ServiceRole:
-        return ServiceRole(service=self.service, schema=self.schema)
+        return ServiceRole(service=self.service, schema=self.schema, reads_analytics=self.reads_analytics)
+
+
+OPERATOR = "operator"
+"""The name of the operator's password among those of the services."""
+
+_PREPARATIONS = 20
+"""Roles are shared by all databases of a server; where several are prepared at once, one waits and tries again."""
 
 
 def migrate(admin_url: str, services: Iterable[ServiceSchema], *, passwords: Mapping[str, str] | None = None) -> int:
     """Bring every service's schema to its newest version; returns how many migrations were applied.
 
-    `admin_url` is a role that owns the database. Services are migrated in the order given, which is the order of
-    the grants between them. Raises MigrationError naming the service and the file.
+    `admin_url` is a role that owns the database. `passwords` by service, and `operator`. Services are migrated in the
+    order given, which is the order of the grants between them. Raises MigrationError naming the service and the file.
     """
     services = list(services)
-    with psycopg.connect(admin_url) as admin:
-        prepare_roles(admin, [service.role for service in services], passwords or {})
-    return sum(apply_folders(admin_url, service) for service in services)
+    _prepare(admin_url, [service.role for service in services], passwords or {})
+    applied = 0
+    for service in services:
+        applied += apply_folders(admin_url, service)
+        with psycopg.connect(_as_role(admin_url, service.role.name, service.schema)) as connection:
+            publish_views(connection)
+    return applied
+
+
+def _prepare(admin_url: str, roles: list[ServiceRole], passwords: Mapping[str, str]) -> None:
+    readers = [role.name for role in roles if role.reads_analytics]
+    for attempt in range(_PREPARATIONS):
+        try:
+            with psycopg.connect(admin_url) as admin:
+                prepare_roles(admin, roles, passwords)
+                prepare_readers(admin, readers, operator_password=passwords.get(OPERATOR))
+        except psycopg.errors.InternalError_:  # "tuple concurrently updated"
+            sleep(0.05 * (attempt + 1))
+        else:
+            return
+    raise MigrationError(
+        "the roles could not be prepared: other databases of this server are being prepared; try again"
+    )
 
 
 def apply_folders(admin_url: str, service: ServiceSchema, *, schema: str | None = None) -> int:
     """Apply one service's migrations, by default in its own schema; a rebuild names a shadow."""
     target = schema or service.schema
-    backend = yoyo.get_backend(_as_role(admin_url, service.role.name, target))
+    backend = yoyo.get_backend(_for_yoyo(_as_role(admin_url, service.role.name, target)))
     applied = 0
     try:
         with backend.lock(timeout=60):
@@ -61,7 +92,7 @@ def apply_folders(admin_url: str, service: ServiceSchema, *, schema: str | None 
 
 def pending(admin_url: str, service: ServiceSchema) -> list[str]:
     """Names of the migrations that are not applied yet."""
-    backend = yoyo.get_backend(_as_role(admin_url, service.role.name, service.schema))
+    backend = yoyo.get_backend(_for_yoyo(_as_role(admin_url, service.role.name, service.schema)))
     try:
         return [
             migration.id
@@ -73,8 +104,13 @@ def pending(admin_url: str, service: ServiceSchema) -> list[str]:
 
 
 def _as_role(admin_url: str, role: str, schema: str) -> str:
-    """The address for yoyo: through psycopg 3, acting as the service's role, in its schema."""
+    """The administrator's address, acting as the service's role, in its schema."""
     parts = urlsplit(admin_url)
     options = f"-c role={role} -c search_path={schema} -c lock_timeout=60000"
     query = "&".join(filter(None, (parts.query, urlencode({"options": options}, quote_via=quote))))
-    return urlunsplit(("postgresql+psycopg", parts.netloc, parts.path, query, ""))
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
+
+
+def _for_yoyo(url: str) -> str:
+    """The same address, through psycopg 3."""
+    return urlunsplit(urlsplit(url)._replace(scheme="postgresql+psycopg"))

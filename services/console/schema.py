@@ -11,4 +11,5 @@ MIGRATIONS = ServiceSchema(
     service="console",
     schema="control",
     folders=(Path(pipeline.__path__[0]) / "sql" / "migrations", _SQL / "migrations"),
+    reads_analytics=True,
 )

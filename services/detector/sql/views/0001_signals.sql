@@ -1,6 +1,6 @@
 -- The analysts' view of signals. Made anew over the new tables after a swap.
 
-CREATE OR REPLACE VIEW analytics.signals AS
+CREATE OR REPLACE VIEW analytics.signals WITH (security_invoker = true) AS
 SELECT workspace_id, connection_id, livemode, customer_id, user_id, code, state, severity, opened_at, resolved_at,
        signal_id, sentence, resolution, detail, evidence, revision, source_topic, source_partition, source_offset
 FROM signals;
@@ -25,10 +25,3 @@ COMMENT ON COLUMN analytics.signals.revision IS 'How often something was publish
 COMMENT ON COLUMN analytics.signals.source_topic IS 'Topic of the record that led to the latest change; null where time did.';
 COMMENT ON COLUMN analytics.signals.source_partition IS 'Its partition.';
 COMMENT ON COLUMN analytics.signals.source_offset IS 'Its offset.';
-
-DO $$
-BEGIN
-    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'dropfix_console') THEN
-        GRANT SELECT ON analytics.signals TO dropfix_console;
-    END IF;
-END $$;

@@ -1,6 +1,6 @@
 -- The analysts' views of Stripe's objects. Made anew over the new tables after a swap.
 
-CREATE OR REPLACE VIEW analytics.customers AS
+CREATE OR REPLACE VIEW analytics.customers WITH (security_invoker = true) AS
 SELECT workspace_id, connection_id, customer_id, name, email, phone, description, created_at, currency,
        delinquent, balance, country, postal_code, locale, tax_exempt, default_source_id,
        default_payment_method_id, coupon_id, metadata, livemode, deleted, version, observed_at, source_topic,
@@ -35,7 +35,7 @@ COMMENT ON COLUMN analytics.customers.source_topic IS 'Topic of the record that 
 COMMENT ON COLUMN analytics.customers.source_partition IS 'Its partition.';
 COMMENT ON COLUMN analytics.customers.source_offset IS 'Its offset.';
 
-CREATE OR REPLACE VIEW analytics.subscriptions AS
+CREATE OR REPLACE VIEW analytics.subscriptions WITH (security_invoker = true) AS
 SELECT workspace_id, connection_id, subscription_id, customer_id, status, collection_method, currency,
        created_at, started_at, trial_start, trial_end, current_period_start, current_period_end,
        billing_cycle_anchor, cancel_at, cancel_at_period_end, canceled_at, ended_at, cancellation_reason,
@@ -91,7 +91,7 @@ COMMENT ON COLUMN analytics.subscriptions.source_topic IS 'Topic of the record t
 COMMENT ON COLUMN analytics.subscriptions.source_partition IS 'Its partition.';
 COMMENT ON COLUMN analytics.subscriptions.source_offset IS 'Its offset.';
 
-CREATE OR REPLACE VIEW analytics.invoices AS
+CREATE OR REPLACE VIEW analytics.invoices WITH (security_invoker = true) AS
 SELECT workspace_id, connection_id, invoice_id, customer_id, subscription_id, number, status, billing_reason,
        collection_method, currency, created_at, period_start, period_end, due_date, finalized_at, paid_at,
        voided_at, marked_uncollectible_at, subtotal, discount_amount, tax_amount, total, starting_balance,
@@ -148,7 +148,7 @@ COMMENT ON COLUMN analytics.invoices.source_topic IS 'Topic of the record that t
 COMMENT ON COLUMN analytics.invoices.source_partition IS 'Its partition.';
 COMMENT ON COLUMN analytics.invoices.source_offset IS 'Its offset.';
 
-CREATE OR REPLACE VIEW analytics.charges AS
+CREATE OR REPLACE VIEW analytics.charges WITH (security_invoker = true) AS
 SELECT workspace_id, connection_id, charge_id, customer_id, payment_intent_id, invoice_id, status, amount,
        amount_captured, amount_refunded, currency, created_at, paid, captured, refunded, disputed,
        failure_code, failure_message, decline_code, outcome_type, network_status, network_decline_code,
@@ -201,7 +201,7 @@ COMMENT ON COLUMN analytics.charges.source_topic IS 'Topic of the record that th
 COMMENT ON COLUMN analytics.charges.source_partition IS 'Its partition.';
 COMMENT ON COLUMN analytics.charges.source_offset IS 'Its offset.';
 
-CREATE OR REPLACE VIEW analytics.payment_intents AS
+CREATE OR REPLACE VIEW analytics.payment_intents WITH (security_invoker = true) AS
 SELECT workspace_id, connection_id, payment_intent_id, customer_id, invoice_id, status, amount,
        amount_received, currency, created_at, canceled_at, cancellation_reason, latest_charge_id,
        payment_method_id, error_code, metadata, livemode, deleted, version, observed_at, source_topic,
@@ -233,7 +233,7 @@ COMMENT ON COLUMN analytics.payment_intents.source_topic IS 'Topic of the record
 COMMENT ON COLUMN analytics.payment_intents.source_partition IS 'Its partition.';
 COMMENT ON COLUMN analytics.payment_intents.source_offset IS 'Its offset.';
 
-CREATE OR REPLACE VIEW analytics.disputes AS
+CREATE OR REPLACE VIEW analytics.disputes WITH (security_invoker = true) AS
 SELECT workspace_id, connection_id, dispute_id, customer_id, charge_id, payment_intent_id, status, reason,
        amount, currency, created_at, evidence_due_by, is_charge_refundable, metadata, livemode, deleted,
        version, observed_at, source_topic, source_partition, source_offset
@@ -261,11 +261,3 @@ COMMENT ON COLUMN analytics.disputes.observed_at IS 'When Stripe was asked.';
 COMMENT ON COLUMN analytics.disputes.source_topic IS 'Topic of the record that the row shows.';
 COMMENT ON COLUMN analytics.disputes.source_partition IS 'Its partition.';
 COMMENT ON COLUMN analytics.disputes.source_offset IS 'Its offset.';
-
-DO $$
-BEGIN
-    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'dropfix_console') THEN
-        GRANT SELECT ON analytics.customers, analytics.subscriptions, analytics.invoices, analytics.charges, analytics.payment_intents, analytics.disputes
-            TO dropfix_console;
-    END IF;
-END $$;

@@ -1,6 +1,6 @@
 -- The analysts' views of the ledger. Made anew over the new tables after a swap.
 
-CREATE OR REPLACE VIEW analytics.mrr_movements AS
+CREATE OR REPLACE VIEW analytics.mrr_movements WITH (security_invoker = true) AS
 SELECT m.workspace_id, m.connection_id, m.customer_id, m.currency, m.kind, m.effective_at, m.observed_at,
        m.mrr_before, m.mrr_after, m.mrr_after - m.mrr_before AS mrr_change, m.reconstructed, m.basis,
        c.movement_id AS corrected_by, m.corrects, m.corrects IS NULL AND c.movement_id IS NULL AS stands,
@@ -32,7 +32,7 @@ COMMENT ON COLUMN analytics.mrr_movements.source_topic IS 'Topic of the record b
 COMMENT ON COLUMN analytics.mrr_movements.source_partition IS 'Its partition.';
 COMMENT ON COLUMN analytics.mrr_movements.source_offset IS 'Its offset.';
 
-CREATE OR REPLACE VIEW analytics.mrr_daily AS
+CREATE OR REPLACE VIEW analytics.mrr_daily WITH (security_invoker = true) AS
 WITH deltas AS (
     SELECT workspace_id, connection_id, currency, day, sum(new)::bigint AS new, sum(reactivation)::bigint AS reactivation,
            sum(expansion)::bigint AS expansion, -sum(contraction)::bigint AS contraction, -sum(churn)::bigint AS churn,
@@ -87,7 +87,7 @@ COMMENT ON COLUMN analytics.mrr_daily.correction IS 'Added (or lost, negative) b
 COMMENT ON COLUMN analytics.mrr_daily.mrr_end IS 'MRR when the day ended (on the last day: so far), minor units a month.';
 COMMENT ON COLUMN analytics.mrr_daily.customers IS 'Customers with MRR in this currency when the day ended.';
 
-CREATE OR REPLACE VIEW analytics.mrr_by_customer AS
+CREATE OR REPLACE VIEW analytics.mrr_by_customer WITH (security_invoker = true) AS
 SELECT workspace_id, connection_id, customer_id, currency, mrr, basis, unvalued, first_at, since
 FROM balances
 WHERE mrr > 0 OR unvalued > 0 OR first_at IS NOT NULL;
@@ -102,10 +102,3 @@ COMMENT ON COLUMN analytics.mrr_by_customer.basis IS 'subscription; invoice wher
 COMMENT ON COLUMN analytics.mrr_by_customer.unvalued IS 'Items that could not be valued, or only without a discount that cannot be read; 0 as a rule.';
 COMMENT ON COLUMN analytics.mrr_by_customer.first_at IS 'When it first had MRR in this currency; null if never.';
 COMMENT ON COLUMN analytics.mrr_by_customer.since IS 'When its MRR last changed; null if never.';
-
-DO $$
-BEGIN
-    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'dropfix_console') THEN
-        GRANT SELECT ON analytics.mrr_movements, analytics.mrr_daily, analytics.mrr_by_customer TO dropfix_console;
-    END IF;
-END $$;

@@ -161,7 +161,7 @@ CREATE TABLE api_calls (
 CREATE INDEX api_calls_connection ON api_calls (connection_id, called_at);
 COMMENT ON TABLE api_calls IS 'One row per request made to Stripe, kept as long as the topic keeps its record.';
 
-CREATE VIEW analytics.api_calls AS
+CREATE VIEW analytics.api_calls WITH (security_invoker = true) AS
     SELECT workspace_id, connection_id, call_id, called_at, endpoint, parameters, purpose, status, error, request_id,
            milliseconds, objects, reads_used, reads_allowed, source_topic, source_partition, source_offset
     FROM api_calls;
@@ -198,6 +198,5 @@ BEGIN
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'dropfix_console') THEN
         EXECUTE format('GRANT USAGE ON SCHEMA %I TO dropfix_console', current_schema());
         GRANT SELECT ON connection_status TO dropfix_console;
-        GRANT SELECT ON analytics.api_calls TO dropfix_console;
     END IF;
 END $$;
