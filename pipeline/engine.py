@@ -24,7 +24,8 @@ log = get_logger(__name__)
 
 TIMERS_SECONDS = 1.0
 LAG_SECONDS = 5.0
-CHECK_SECONDS = 10.0
+CHECK_SECONDS = 5.0
+"""How long foreign records could be taken from a topic that is made anew under a running consumer."""
 JOIN_SECONDS = 60.0
 """How long the group may take to let a worker in: a client can fail to join and not say so."""
 

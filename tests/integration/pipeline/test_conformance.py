@@ -85,16 +85,18 @@ def test_a_poisoned_record_is_a_dead_letter_and_comes_back_mended(counting: Coun
     eventually("the mended record counts", lambda: counting.counts().get("con/1") == (before[0] + 1, before[1] + 5))
 
 
-def test_a_topic_that_is_made_anew_stops_it_and_nothing_of_it_counts(counting: Counting, source: str) -> None:
+def test_a_topic_that_is_made_anew_ends_a_running_worker_and_lets_no_other_begin(
+    counting: Counting, source: str
+) -> None:
     counting.say(numbers(8, 500))
     running = counting.start(source)
     counting.settle()
-    before = counting.counts()
     running.signal(signal.SIGSTOP)  # or it might see the topic gone, which is another thing to see
     _make_anew(counting)
     counting.say(numbers(9, 500))
     running.signal(signal.SIGCONT)
     assert running.outlived("it sees that the topic is another") == 1
+    before = counting.counts()
     restarted = counting.start(source)
     assert restarted.outlived("it refuses a log that is another") == 1
     assert "was made anew" in restarted.log.read_text()
