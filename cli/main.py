@@ -46,12 +46,13 @@ def _root(
 
 def _assemble() -> None:
     """Mount the commands: those of the project first, then what each service brings."""
-    from cli.commands import demo, run, servers, status, stripe
+    from cli.commands import analyst, demo, run, servers, status, stripe
     from cli.services import all_services
 
     for module in (demo, run, status, servers):
         module.add_to(app)
     app.add_typer(stripe.app, name="stripe")
+    app.add_typer(analyst.app, name="analyst")
     for service in all_services():
         brought = service.commands()
         if brought is not None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from deploy.embedded.places import write_whole
+from runtime.migrations import OPERATOR
 from runtime.vault import PrivateKey
 
 VAULT_PRIVATE, VAULT_PUBLIC, OPERATOR_TOKEN, FIRST_RUN_LINK = (
@@ -44,7 +45,7 @@ class SecretFiles:
         return self._made(VAULT_PUBLIC, private.public.encode)
 
     def password_of(self, service: str) -> Path:
-        """The password of a service's role in PostgreSQL."""
+        """The password of a service's role in PostgreSQL, or of the operator's."""
         return self._made(f"password_{service}", _token)
 
     def make_all(self, services: Iterable[str]) -> list[Path]:
@@ -54,6 +55,7 @@ class SecretFiles:
             self.vault_private_keys,
             self.vault_public_key,
             *(self.password_of(service) for service in services),
+            self.password_of(OPERATOR),
         ]
 
     def _made(self, name: str, make: Callable[[], str]) -> Path:

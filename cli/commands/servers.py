@@ -40,18 +40,20 @@ def migrate(
     passwords: Annotated[
         Path | None,
         typer.Option(
-            help="Folder with a file `password_SERVICE` for each role; without it passwords stay as they are."
+            help="Folder with a file `password_NAME` for each service and the operator; without it none changes."
         ),
     ] = None,
 ) -> None:
     """Bring every service's tables to their newest version."""
+    from runtime.migrations import OPERATOR
     from runtime.migrations import migrate as apply
     from runtime.settings import read_secret
 
     found = all_services()
     if password_file is not None:
         database_url = _with_password(database_url, read_secret("--password-file", password_file))
-    given = {service.name: _password(passwords, service.name) for service in found} if passwords else {}
+    names = [OPERATOR, *(service.name for service in found)]
+    given = {name: _password(passwords, name) for name in names} if passwords else {}
     applied = apply(database_url, [service.schema() for service in found], passwords=given)
     done(f"{applied} migration(s) applied" if applied else "every table is at its newest version")
 
