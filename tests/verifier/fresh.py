@@ -28,7 +28,10 @@ STATED: Mapping[str, Mapping[str, LiteralString]] = {
             SELECT customer_id, currency, kind, effective_at, mrr_before, mrr_after
             FROM analytics.mrr_movements WHERE stands
         """,
-        "mrr_daily": "SELECT currency, day, mrr_end, customers FROM analytics.mrr_daily",
+        "mrr_daily": """
+            SELECT currency, day, new, reactivation, expansion, contraction, churn, mrr_end, customers
+            FROM analytics.mrr_daily WHERE new + reactivation + expansion + contraction + churn > 0
+        """,
     },
     "detector": {
         "signals": """

@@ -27,8 +27,8 @@ LATE_POLL = timedelta(minutes=7, seconds=30)
 
 _OVERDUE: LiteralString = """
 SELECT count(*) FROM poller.connections
-WHERE phase IN ('validating', 'first_minute', 'live') AND next_at < %s
-  AND NOT (coalesce(lease_until, '-infinity') > now() AND lease_owner = %s)
+WHERE phase IN ('validating', 'first_minute', 'live')
+  AND CASE WHEN lease_until > now() THEN lease_owner <> %s ELSE next_at < %s END
 """
 _BUSY: LiteralString = """
 SELECT count(*) FROM poller.connections
@@ -92,7 +92,7 @@ class Harness:
 
     def _polls_on_time(self) -> bool:
         owner = f"{socket.gethostname()}:{self.dropfix.identity('poller').pid}"
-        return self._count(_OVERDUE, self.time.now - LATE_POLL, owner) == 0
+        return self._count(_OVERDUE, owner, self.time.now - LATE_POLL) == 0
 
     def _count(self, statement: LiteralString, *values: object) -> int | None:
         """None while the database does not answer."""
