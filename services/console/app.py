@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from threading import Thread
 
@@ -47,11 +47,14 @@ def serve(settings: ConsoleSettings, frame: Frame) -> None:
             web = Thread(target=server.run, kwargs={"sockets": [listener]}, name="web", daemon=True)
             web.start()
             log.info("the console listens", address=address)
-            while web.is_alive() and not frame.stopping.wait(1.0):
+            while web.is_alive() and not console.faults and not frame.stopping.wait(1.0):
                 pass
+            ended_by_itself = not web.is_alive()
             console.live.stop()
             server.should_exit = True
             web.join(GRACE_S + 2)
+            if ended_by_itself or console.faults:
+                raise RuntimeFault(f"a part of the console ended: {_told(console.faults)}")
 
 
 @contextmanager
@@ -59,7 +62,8 @@ def assembled(settings: ConsoleSettings, frame: Frame, *, address: str) -> Itera
     """The parts, running; stopped at the end of the block. `address` is where people reach the console."""
     database = Database(settings.database_url.get_secret_value(), SCHEMA, "dropfix-console")
     broker = Broker.of(settings)
-    relay = Relay(database, broker, failed=lambda _: frame.stopping.set())
+    faults: list[BaseException] = []
+    relay = Relay(database, broker, failed=faults.append)
     publisher = Publisher(broker)
     with database.pool(max_size=POOL_SIZE) as pool:
         connections = Connections(pool, sealing_key=settings.sealing_key, clock=frame.clock, decided=relay.wake)
@@ -70,7 +74,7 @@ def assembled(settings: ConsoleSettings, frame: Frame, *, address: str) -> Itera
             scope = scope_of(watched)
             return watched, overview_of(scope, figures.figures(workspace_id, scope, frame.clock.now()))
 
-        live = LiveUpdates(database, look)
+        live = LiveUpdates(database, look, health=frame.health, failed=faults.append)
         relay.start()
         live.start()
         frame.health.resumes()
@@ -85,6 +89,7 @@ def assembled(settings: ConsoleSettings, frame: Frame, *, address: str) -> Itera
                 figures=figures,
                 publisher=publisher,
                 live=live,
+                faults=faults,
             )
         finally:
             live.stop()
@@ -151,6 +156,10 @@ def address_of(listener: socket.socket) -> str:
     if host in {"0.0.0.0", "::"}:  # noqa: S104
         host = "127.0.0.1"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _told(faults: Sequence[BaseException]) -> str:
+    return "; ".join(f"{type(fault).__name__}: {fault}" for fault in faults) or "the web server"
 
 
 def _server(settings: ConsoleSettings, app: FastAPI) -> uvicorn.Server:

@@ -15,6 +15,7 @@ import psycopg
 from psycopg_pool import PoolTimeout
 
 from runtime.database import Connection, Database, listening
+from runtime.health import Health
 from runtime.logs import get_logger
 
 CHANNEL = "dropfix"
@@ -58,8 +59,18 @@ class Subscription:
 class LiveUpdates:
     """Watches the workspaces that pages are open for. `look` gives a value that differs when their figures do."""
 
-    def __init__(self, database: Database, look: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        look: Callable[[str], object],
+        *,
+        health: Health,
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        """`failed` is told of what is no passing fault; the thread has ended then."""
         self._database = database
+        self._health = health
+        self._failed = failed
         self._look = look
         self._pages: dict[str, set[Subscription]] = {}
         self._seen: dict[str, object] = {}
@@ -101,13 +112,22 @@ class LiveUpdates:
                     self._seen.pop(workspace_id, None)
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                with listening(self._database, CHANNEL) as connection:
-                    self._watch(connection)
-            except (psycopg.Error, PoolTimeout) as error:
-                log.warning("live updates wait for PostgreSQL", reason=type(error).__name__)
-                self._stopping.wait(RECONNECT_AFTER_S)
+        try:
+            while not self._stopping.is_set():
+                self._listen()
+        except BaseException as error:
+            self._failed(error)
+            raise
+
+    def _listen(self) -> None:
+        try:
+            with listening(self._database, CHANNEL) as connection:
+                self._health.resumes("database")
+                self._watch(connection)
+        except (psycopg.OperationalError, PoolTimeout) as error:
+            self._health.waits("database", "PostgreSQL does not answer")
+            log.warning("live updates wait for PostgreSQL", reason=type(error).__name__)
+            self._stopping.wait(RECONNECT_AFTER_S)
 
     def _watch(self, connection: Connection) -> None:
         while not self._stopping.is_set():

@@ -92,7 +92,7 @@ class Store:
                 raise Refused(
                     "link_expired",
                     "This link was used already, or it expired.",
-                    "Restart the console for a new one; it is shown in its log and by “dropfix status”.",
+                    "Restart the console for a new one: it is in its log, and “dropfix run” prints it.",
                     HTTPStatus.GONE,
                 )
             member_id, _ = _add_workspace(db, new, hashed, at)

@@ -38,7 +38,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Console:
-    """The parts, as `app.py` put them together."""
+    """The parts, as `app.py` put them together. `faults` is what ended a part that works in a thread of its own."""
 
     settings: ConsoleSettings
     address: str
@@ -49,6 +49,7 @@ class Console:
     figures: FigureStore
     publisher: Publisher
     live: LiveUpdates
+    faults: list[BaseException]
     limits: Limits = field(default_factory=Limits)
 
     def scope(self, workspace_id: str) -> Scope:

@@ -12,6 +12,7 @@ from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
+from prometheus_client import Counter
 from starlette.responses import Response
 
 from services.console.errors import Refused
@@ -19,6 +20,7 @@ from services.console.intake import MAX_BATCH_BYTES, Accepted, Kind, decode_body
 from services.console.web.context import Console, ConsoleHere, address_of, allow
 from services.console.web.failures import error_body
 
+REFUSED = Counter("dropfix_intake_refused_total", "Requests and messages of the intake that were refused.", ["code"])
 READ_BYTES = 4 * 1024 * 1024
 """Read, and thrown away above a batch's size, so that the answer reaches a sender that sends too much."""
 router = APIRouter(prefix="/v1", max_body_size=READ_BYTES)
@@ -58,8 +60,14 @@ async def take(request: Request, console: ConsoleHere, name: str) -> Response:
     """Acknowledged only when Kafka has every message that is said to be taken."""
     if name not in _ROUTES and name not in _BATCHES:
         raise Refused("not_found", f"There is no /v1/{name[:40]}.", "", HTTPStatus.NOT_FOUND)
-    raw = await _body(request)
-    accepted = await run_sync(_take, console, request, name, raw, limiter=_WORKERS)
+    try:
+        raw = await _body(request)
+        accepted = await run_sync(_take, console, request, name, raw, limiter=_WORKERS)
+    except Refused as refusal:
+        REFUSED.labels(refusal.code).inc()
+        raise
+    for rejected in accepted.rejected:
+        REFUSED.labels(rejected.refusal.code).inc()
     return JSONResponse(_answer(accepted), headers=_CORS)
 
 

@@ -27,7 +27,7 @@ _SEE_OTHER = HTTPStatus.SEE_OTHER
 _USED = Refused(
     "link_expired",
     "This link was used already, or it expired.",
-    "A new one is shown in the console’s log each time it starts, and by “dropfix status”.",
+    "Restart the console for a new one: it is in its log, and “dropfix run” prints it.",
     HTTPStatus.GONE,
 )
 

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from services.console.schema import MIGRATIONS
+from tests.fixtures.stacks import wait_for
 from tests.integration.console.conftest import STRIPE_KEY, Company, RunningConsole
 
 NOW = datetime.now(UTC)
@@ -245,7 +246,7 @@ def test_a_service_that_was_never_started_is_told_and_breaks_nothing(own_console
     company = own_console.company()
     connected(own_console, company)
     own_console.rows("DROP VIEW analytics.customers, analytics.subscriptions, analytics.mrr_by_customer CASCADE")
-    own_console.rows("REVOKE ALL ON analytics.signals FROM dropfix_console")
+    own_console.rows("REVOKE SELECT ON analytics.signals FROM dropfix_reader")
     for path, text in (("/", "not there yet"), ("/customers", "mirror"), ("/signals", "detector")):
         answer = company.browser.get(path)
         assert answer.status_code == 200
@@ -311,5 +312,11 @@ def test_a_database_that_is_away_is_told_and_comes_back(own_console: RunningCons
     assert answer.status_code == 503
     assert "The database does not answer." in answer.text
     assert httpx.get(f"{own_console.address}/healthz").status_code == 200
+    wait_for("the console says what it waits for", lambda: "PostgreSQL" in readiness(own_console))
     own_console.rows(f'ALTER DATABASE "{database}" CONNECTION LIMIT -1')
+    wait_for("the console is ready again", lambda: '"ready": true' in readiness(own_console))
     assert company.browser.get("/").status_code == 200
+
+
+def readiness(console: RunningConsole) -> str:
+    return httpx.get(f"{console.address}/readyz").text

@@ -6,6 +6,7 @@ from collections import defaultdict
 import pytest
 
 from runtime.database import Database
+from runtime.health import Health
 from services.console.live import LiveUpdates
 
 NOWHERE = Database("postgresql://nowhere.invalid/none", "control", "test")
@@ -23,6 +24,15 @@ class Figures:
         return self.now[workspace_id]
 
 
+def _fail(error: BaseException) -> None:
+    raise error
+
+
+def live_updates(figures: Figures) -> LiveUpdates:
+    """Live updates that are not started: a test says when they look."""
+    return LiveUpdates(NOWHERE, figures, health=Health("console"), failed=_fail)
+
+
 @pytest.fixture
 def figures() -> Figures:
     return Figures()
@@ -30,7 +40,7 @@ def figures() -> Figures:
 
 def test_only_pages_of_the_workspace_that_changed_are_told(figures: Figures) -> None:
     async def scenario() -> tuple[bool, bool]:
-        live = LiveUpdates(NOWHERE, figures)
+        live = live_updates(figures)
         with live.page("mine") as mine, live.page("theirs") as theirs:
             live.look_around()
             await asyncio.sleep(0)
@@ -46,7 +56,7 @@ def test_only_pages_of_the_workspace_that_changed_are_told(figures: Figures) -> 
 
 def test_a_workspace_is_looked_at_once_for_all_its_pages_and_never_without_one(figures: Figures) -> None:
     async def scenario() -> None:
-        live = LiveUpdates(NOWHERE, figures)
+        live = live_updates(figures)
         live.look_around()
         with live.page("mine"), live.page("mine"):
             live.look_around()
@@ -58,7 +68,7 @@ def test_a_workspace_is_looked_at_once_for_all_its_pages_and_never_without_one(f
 
 def test_a_page_that_opens_fetches_what_it_may_have_missed(figures: Figures) -> None:
     async def scenario() -> bool:
-        with LiveUpdates(NOWHERE, figures).page("mine") as page:
+        with live_updates(figures).page("mine") as page:
             return await anext(page.changes(every_s=1))
 
     assert asyncio.run(scenario()) is True
@@ -66,7 +76,7 @@ def test_a_page_that_opens_fetches_what_it_may_have_missed(figures: Figures) -> 
 
 def test_a_quiet_page_hears_a_heartbeat(figures: Figures) -> None:
     async def scenario() -> list[bool]:
-        with LiveUpdates(NOWHERE, figures).page("mine") as page:
+        with live_updates(figures).page("mine") as page:
             changes = page.changes(every_s=0.01)
             return [await anext(changes), await anext(changes)]
 
