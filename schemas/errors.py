@@ -2,7 +2,8 @@
 
 SchemaError
  ├─ EnvelopeError     the headers of a record are not the CloudEvents that the contract asks for
- └─ UnknownTopic      a name that the catalogue does not have
+ ├─ UnknownTopic      a name that the catalogue does not have
+ └─ InvalidDecision   a decision of a kind that there is not, or whose detail is not what its kind asks for
 """
 
 
@@ -16,3 +17,7 @@ class EnvelopeError(SchemaError):
 
 class UnknownTopic(SchemaError):
     """No topic of that name is in the catalogue."""
+
+
+class InvalidDecision(SchemaError):
+    """No decision can be so; the message is for whoever makes it."""

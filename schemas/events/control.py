@@ -13,8 +13,8 @@ class Decision(Event):
     decision_id: str
     workspace_id: str
     connection_id: str | None = None
-    kind: str = Field(description="workspace.settings, connection.made, connection.ended, …")
-    detail: dict[str, Any] = Field(default_factory=dict)
+    kind: str = Field(description="What was decided: one of the kinds of schemas.events.decisions.")
+    detail: dict[str, Any] = Field(default_factory=dict, description="How, by the kind's own fields.")
     decided_by: str = Field(description="Member id, or `operator` for the local command line.")
     why: str | None = None
     decided_at: Instant

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from schemas.events.base import Event, Instant
 
 
@@ -14,4 +16,9 @@ class IdentityMatch(Event):
     user_id: str
     state: Literal["matched", "unmatched"]
     by: Literal["metadata", "email", "hand"]
-    effective_at: Instant
+    effective_at: Instant = Field(
+        description="Matched: since when both had said what they are matched by. Unmatched: when that was known."
+    )
+    revision: int = Field(
+        default=1, ge=1, description="Counts what was said of this customer and user: the latest is the one that holds."
+    )

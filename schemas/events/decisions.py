@@ -1,0 +1,259 @@
+"""What a decision can be about: every kind of `control.decision.v1`, with its detail as a typed value.
+
+The console checks a decision by this before it puts it on the topic; a consumer reads the details of the kinds that
+concern it. A reader ignores fields that it does not know, a writer is refused them. Where a detail leaves a setting
+out, the setting stays as it was.
+
+When a decision counts: what sets a policy or a threshold does so at least a minute (of the machine's time) after it
+was made, so that every service has read it by then; an act counts at once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal, Self
+from zoneinfo import available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from schemas.currencies import is_currency
+from schemas.errors import InvalidDecision
+from schemas.events.base import Instant
+
+LEAD = timedelta(minutes=1)
+"""How far ahead of its making (machine time) a policy or a threshold takes effect, at least."""
+
+Text = Field(default=None, min_length=1, max_length=200)
+_ADDRESS = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
+
+
+class Detail(BaseModel):
+    """How something was decided. Frozen; unknown fields are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class WorkspaceSettings(Detail):
+    """How the company presents itself, and its time zone (a name of the time zone database)."""
+
+    name: str | None = Text
+    timezone: str | None = None
+    locale: str | None = Field(default=None, pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")
+    color: str | None = Field(default=None, pattern=r"^#[0-9a-fA-F]{6}$")
+    logo_url: str | None = Field(default=None, pattern=r"^https://\S+$", max_length=2000)
+    address: str | None = Field(default=None, min_length=1, max_length=500, description="Postal, for the foot of mail.")
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_a_zone(cls, value: str | None) -> str | None:
+        if value is not None and value not in available_timezones():
+            raise ValueError(f"{value!r} is no time zone; one is Europe/Berlin")
+        return value
+
+
+class ConnectionMade(Detail):
+    """A Stripe key was submitted."""
+
+    livemode_claimed: bool | None = None
+    key_kind: str | None = None
+
+
+class ConnectionEnded(Detail):
+    """A Stripe account was disconnected, or its key was refused and another took its place."""
+
+    reason: str = "disconnected"
+
+
+class SignalThresholds(Detail):
+    """When signals open."""
+
+    history_days: int | None = Field(
+        default=None, ge=0, le=3650, description="How long before a customer was first seen signals still open."
+    )
+
+
+class DunningPolicy(Detail):
+    """When dunning emails go."""
+
+    days: tuple[int, ...] | None = Field(default=None, min_length=1, max_length=5)
+    wait_minutes: int | None = Field(default=None, ge=0, le=7 * 24 * 60)
+    first_hour: int | None = Field(default=None, ge=0, le=23)
+    last_hour: int | None = Field(default=None, ge=1, le=24)
+    gap_hours: int | None = Field(default=None, ge=0, le=24 * 30)
+    recovery_days: int | None = Field(default=None, ge=0, le=365)
+    stop_when_canceling: bool | None = None
+    thresholds: dict[str, int] | None = Field(default=None, description="Minor units by currency.")
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if self.days is not None and (list(self.days) != sorted({*self.days}) or self.days[0] < 0):
+            raise ValueError("days must be different and in rising order, from 0 on")
+        first = 9 if self.first_hour is None else self.first_hour
+        last = 17 if self.last_hour is None else self.last_hour
+        if first >= last:
+            raise ValueError(f"the first sending hour ({first}) must be before the last ({last})")
+        for currency, amount in (self.thresholds or {}).items():
+            if not is_currency(currency) or amount < 0:
+                raise ValueError(
+                    f"a threshold needs a currency like usd and an amount from 0 on, not {currency} {amount}"
+                )
+        return self
+
+
+class DunningSender(Detail):
+    """Who dunning emails are from. It counts once `passed`: a test email from it arrived."""
+
+    address: str = Field(pattern=_ADDRESS, max_length=254)
+    name: str = Field(default="", max_length=200)
+    reply_to: str | None = Field(default=None, pattern=_ADDRESS, max_length=254)
+    passed: bool = False
+
+
+class DunningSending(Detail):
+    """Sending on, off, or everything but the sending itself (shadow)."""
+
+    mode: Literal["on", "shadow", "off"]
+
+
+class DunningAllowList(Detail):
+    """Whom test mode may mail: whole addresses, and domains as `@demo.example`. Replaces the one before."""
+
+    entries: tuple[str, ...]
+
+
+class AboutSomebody(Detail):
+    """A decision about one customer of a connection, or one user of the workspace."""
+
+    customer_id: str | None = None
+    user_id: str | None = None
+
+    def names_somebody(self) -> bool:
+        return bool(self.customer_id or self.user_id)
+
+
+class DunningSuppress(AboutSomebody):
+    """No more emails: to an address, or to one customer or user. `lifted` takes it back."""
+
+    email: str | None = Field(default=None, pattern=_ADDRESS, max_length=254)
+    reason: str = "unsubscribed"
+    lifted: bool = False
+
+    def names_somebody(self) -> bool:
+        return bool(self.email) or super().names_somebody()
+
+
+class DunningAct(AboutSomebody):
+    """Hold, release, stop, start or skip what there is of a customer or user."""
+
+
+class DunningStep(AboutSomebody):
+    """Send an email of an episode once more, or leave one whose fate is unknown as it is."""
+
+    episode_id: str
+    step: int = Field(ge=1)
+
+
+class DunningRecorded(AboutSomebody):
+    """A failed payment of a user without Stripe, recorded by hand. `amount` in minor units."""
+
+    user_id: str
+    amount: int = Field(gt=0, lt=2**63)
+    currency: str
+    email: str | None = None
+    name: str | None = None
+    failed_at: Instant | None = None
+    pay_url: str | None = None
+    reason: str | None = None
+    number: str | None = None
+    locale: str | None = None
+    country: str | None = None
+
+    @field_validator("currency")
+    @classmethod
+    def _is_a_currency(cls, value: str) -> str:
+        if not is_currency(value):
+            raise ValueError(f"{value!r} is no currency; one is usd")
+        return value
+
+
+class DunningSettled(AboutSomebody):
+    """What was recorded by hand is over. Without `failure_id` all of the user's."""
+
+    user_id: str
+    failure_id: str | None = None
+    outcome: Literal["paid", "void"] = "paid"
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionKind:
+    """One kind. `ahead`: it counts from LEAD on, not at once. `by_its_act`: only the act itself makes it, as
+    connecting an account does."""
+
+    name: str
+    label: str
+    detail: type[Detail]
+    ahead: bool = False
+    by_its_act: bool = False
+
+
+_KINDS = (
+    DecisionKind("workspace.settings", "Workspace settings", WorkspaceSettings, ahead=True),
+    DecisionKind("connection.made", "Stripe connected", ConnectionMade, by_its_act=True),
+    DecisionKind("connection.ended", "Stripe disconnected", ConnectionEnded, by_its_act=True),
+    DecisionKind("signals.thresholds", "Signal thresholds", SignalThresholds, ahead=True),
+    DecisionKind("dunning.policy", "When emails go", DunningPolicy, ahead=True),
+    DecisionKind("dunning.sender", "Sender of emails", DunningSender),
+    DecisionKind("dunning.sending", "Sending", DunningSending),
+    DecisionKind("dunning.allow_list", "Whom test mode may mail", DunningAllowList),
+    DecisionKind("dunning.suppress", "No emails to somebody", DunningSuppress),
+    DecisionKind("dunning.hold", "Emails held", DunningAct),
+    DecisionKind("dunning.release", "Emails released", DunningAct),
+    DecisionKind("dunning.stop", "Episode stopped", DunningAct),
+    DecisionKind("dunning.start", "Episode started", DunningAct),
+    DecisionKind("dunning.skip", "Proposal skipped", DunningAct),
+    DecisionKind("dunning.resend", "Email sent again", DunningStep),
+    DecisionKind("dunning.leave", "Email left as it is", DunningStep),
+    DecisionKind("dunning.recorded", "Failure recorded by hand", DunningRecorded),
+    DecisionKind("dunning.settled", "Recorded failure settled", DunningSettled),
+)
+KINDS: Mapping[str, DecisionKind] = {kind.name: kind for kind in _KINDS}
+"""Every kind by its name."""
+
+
+def kind_named(name: str) -> DecisionKind:
+    """The kind of that name; raises InvalidDecision naming those there are."""
+    try:
+        return KINDS[name]
+    except KeyError:
+        raise InvalidDecision(f"there is no decision {name!r}; there are {', '.join(KINDS)}") from None
+
+
+def read_detail(name: str, detail: Mapping[str, Any]) -> Detail:
+    """A decision's detail as its kind's value; raises InvalidDecision saying what is wrong with it."""
+    kind = kind_named(name)
+    try:
+        return kind.detail.model_validate(dict(detail))
+    except ValidationError as error:
+        faults = "; ".join(_told(fault) for fault in error.errors(include_url=False, include_input=False))
+        raise InvalidDecision(f"the detail of {name} is wrong: {faults}") from error
+
+
+def check_decision(name: str, detail: Mapping[str, Any], *, connection_id: str | None) -> dict[str, Any]:
+    """The detail as it is to be written: what was given, checked. Raises InvalidDecision."""
+    kind = kind_named(name)
+    if unknown := sorted(set(detail) - set(kind.detail.model_fields)):
+        fields = ", ".join(kind.detail.model_fields) or "no fields"
+        raise InvalidDecision(f"{name} has no {', '.join(unknown)}; it has {fields}")
+    read = read_detail(name, detail)
+    if isinstance(read, AboutSomebody):
+        if not read.names_somebody():
+            raise InvalidDecision(f"{name} names nobody: it needs a customer_id with its connection, or a user_id")
+        if read.customer_id and not connection_id:
+            raise InvalidDecision(f"{name} names the customer {read.customer_id} without its connection")
+    return read.model_dump(mode="json", exclude_unset=True)
+
+
+def _told(fault: Mapping[str, Any]) -> str:
+    where = ".".join(str(step) for step in fault["loc"])
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message

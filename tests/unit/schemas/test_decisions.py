@@ -1,0 +1,106 @@
+"""The kinds of decisions: what each takes, and how it is refused."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from schemas.errors import InvalidDecision
+from schemas.events.control import Decision
+from schemas.events.decisions import KINDS, WorkspaceSettings, check_decision, read_detail
+from services.dunning import decisions as dunning
+
+NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
+SAMPLES: dict[str, dict[str, Any]] = {
+    "workspace.settings": {"name": "Acme", "timezone": "Europe/Berlin", "locale": "de", "color": "#00aa11"},
+    "connection.made": {"livemode_claimed": True, "key_kind": "restricted"},
+    "connection.ended": {"reason": "disconnected"},
+    "signals.thresholds": {"history_days": 60},
+    "dunning.policy": {"days": [0, 2, 9], "first_hour": 8, "thresholds": {"usd": 500}},
+    "dunning.sender": {"address": "billing@acme.example", "name": "Acme", "passed": True},
+    "dunning.sending": {"mode": "shadow"},
+    "dunning.allow_list": {"entries": ["@customers.example"]},
+    "dunning.suppress": {"email": "ada@example.com"},
+    "dunning.hold": {"customer_id": "cus_1"},
+    "dunning.release": {"customer_id": "cus_1"},
+    "dunning.stop": {"user_id": "u_1"},
+    "dunning.start": {"customer_id": "cus_1"},
+    "dunning.skip": {"customer_id": "cus_1"},
+    "dunning.resend": {"customer_id": "cus_1", "episode_id": "e", "step": 2},
+    "dunning.leave": {"customer_id": "cus_1", "episode_id": "e", "step": 1},
+    "dunning.recorded": {"user_id": "u_1", "amount": 4900, "currency": "usd", "failed_at": "2026-03-01T09:00:00Z"},
+    "dunning.settled": {"user_id": "u_1", "outcome": "void"},
+}
+
+
+def decision(kind: str, detail: dict[str, Any]) -> Decision:
+    return Decision(
+        decision_id="dec_1",
+        workspace_id="ws_1",
+        connection_id="con_1",
+        kind=kind,
+        detail=detail,
+        decided_by="mem_1",
+        decided_at=NOON,
+        effective_at=NOON,
+    )
+
+
+def test_there_is_a_sample_of_every_kind() -> None:
+    assert SAMPLES.keys() == KINDS.keys()
+
+
+@pytest.mark.parametrize("kind", SAMPLES)
+def test_what_is_given_is_what_is_written(kind: str) -> None:
+    written = check_decision(kind, SAMPLES[kind], connection_id="con_1")
+    assert written == SAMPLES[kind]
+    assert check_decision(kind, written, connection_id="con_1") == written
+
+
+@pytest.mark.parametrize("kind", sorted(dunning.KINDS))
+def test_dunning_reads_every_kind_that_concerns_it_as_the_contract_has_it(kind: str) -> None:
+    ruling = dunning.ruling_of(decision(kind, SAMPLES[kind]))
+    assert ruling is not None
+    told = msgspec.json.decode(msgspec.json.encode(ruling.detail))
+    given = {name: value for name, value in SAMPLES[kind].items() if name in told}
+    assert {name: told[name] for name in given} == given
+    fields = {field.name for field in msgspec.structs.fields(type(ruling.detail))}
+    assert fields <= set(KINDS[kind].detail.model_fields)
+
+
+@pytest.mark.parametrize("kind", [name for name in KINDS if name.startswith("dunning.")])
+def test_dunning_knows_every_kind_that_bears_its_name(kind: str) -> None:
+    assert kind in dunning.KINDS
+
+
+@pytest.mark.parametrize(
+    ("kind", "detail", "says"),
+    [
+        ("workspace.colour", {}, "there is no decision"),
+        ("workspace.settings", {"time_zone": "Europe/Berlin"}, "has no time_zone; it has name, timezone"),
+        ("workspace.settings", {"timezone": "Berlin"}, "no time zone"),
+        ("workspace.settings", {"name": ""}, "name: "),
+        ("signals.thresholds", {"history_days": -1}, "history_days: "),
+        ("dunning.policy", {"days": [3, 0]}, "rising order"),
+        ("dunning.policy", {"first_hour": 18}, "before the last"),
+        ("dunning.policy", {"thresholds": {"zzz": 5}}, "currency"),
+        ("dunning.sender", {"address": "nobody"}, "address: "),
+        ("dunning.sending", {"mode": "maybe"}, "mode: "),
+        ("dunning.hold", {}, "names nobody"),
+        ("dunning.recorded", {"user_id": "u", "amount": 0, "currency": "usd"}, "amount: "),
+    ],
+)
+def test_what_no_decision_can_be_is_refused_with_the_reason(kind: str, detail: dict[str, Any], says: str) -> None:
+    with pytest.raises(InvalidDecision, match=says):
+        check_decision(kind, detail, connection_id="con_1")
+
+
+def test_a_customer_is_named_with_its_connection() -> None:
+    with pytest.raises(InvalidDecision, match="without its connection"):
+        check_decision("dunning.hold", {"customer_id": "cus_1"}, connection_id=None)
+
+
+def test_a_reader_ignores_what_a_later_writer_adds() -> None:
+    read = read_detail("workspace.settings", {"timezone": "Asia/Tokyo", "motto": "onward"})
+    assert read == WorkspaceSettings(timezone="Asia/Tokyo")
