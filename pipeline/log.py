@@ -66,8 +66,14 @@ class LogReader:
         """The first record at each offset or after it; a partition that has none is left out."""
         ends = self.ends(wanted)
         open_places = {self._place(place): place for place, offset in wanted.items() if offset < ends[place]}
+        if not open_places:
+            return {}
         with self._asking("records"):
-            return self._peek(open_places, wanted, ends) if open_places else {}
+            reader = self._new_reader()  # one that was used before a broker's restart may wait for ever
+            try:
+                return _peek(reader, open_places, wanted, ends)
+            finally:
+                reader.close()
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -76,39 +82,20 @@ class LogReader:
         for client in filter(None, (consumer, admin)):
             client.close()
 
-    def _peek(
-        self,
-        places: Mapping[Any, LogPartition],
-        wanted: Mapping[LogPartition, int],
-        ends: Mapping[LogPartition, int],
-    ) -> dict[LogPartition, Record]:
-        reader, found, deadline = self._reader(), dict[LogPartition, Record](), monotonic() + TIMEOUT_MS / 1000
-        waiting = set(places)
-        reader.assign(list(places))
-        reader.resume(*places)  # an assignment keeps what was paused when it was looked at before
-        for tp, place in places.items():
-            reader.seek(tp, wanted[place])
-        while waiting:
-            for tp, records in reader.poll(timeout_ms=500).items():
-                found.setdefault(places[tp], record_of(records[0], places[tp].topic))
-            done = {tp for tp in waiting if places[tp] in found or _at_end(reader, tp, ends[places[tp]])}
-            reader.pause(*done)
-            waiting -= done
-            if waiting and monotonic() > deadline:
-                raise PassingFault(f"Kafka did not give a record of {places[next(iter(waiting))]} in time")
-        return found
-
     def _reader(self) -> Any:
         if self._consumer is None:
-            self._consumer = kafka.KafkaConsumer(
-                **self._broker.client_options(self._client_id),
-                enable_auto_commit=False,
-                auto_offset_reset="none",
-                max_partition_fetch_bytes=PEEK_BYTES,
-                metrics_enabled=False,
-                allow_auto_create_topics=False,
-            )
+            self._consumer = self._new_reader()
         return self._consumer
+
+    def _new_reader(self) -> Any:
+        return kafka.KafkaConsumer(
+            **self._broker.client_options(self._client_id),
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            max_partition_fetch_bytes=PEEK_BYTES,
+            metrics_enabled=False,
+            allow_auto_create_topics=False,
+        )
 
     def _place(self, place: LogPartition) -> Any:
         return kafka.TopicPartition(f"{self._broker.prefix}{place.topic}", place.partition)
@@ -117,9 +104,32 @@ class LogReader:
     def _asking(self, what: str) -> Iterator[None]:
         try:
             yield
-        except kafka.errors.KafkaError as error:
+        except (kafka.errors.KafkaError, KeyError) as error:
+            # KeyError: the client answers for some of the partitions, as long as its metadata lacks a topic
             self.close()
             raise PassingFault(f"Kafka at {self._broker.bootstrap_servers} was asked for {what}: {error!r}") from error
+
+
+def _peek(
+    reader: Any,
+    places: Mapping[Any, LogPartition],
+    wanted: Mapping[LogPartition, int],
+    ends: Mapping[LogPartition, int],
+) -> dict[LogPartition, Record]:
+    """The first record of each place at its offset or after it, by a reader of its own."""
+    found, waiting, deadline = dict[LogPartition, Record](), set(places), monotonic() + TIMEOUT_MS / 1000
+    reader.assign(list(places))
+    for tp, place in places.items():
+        reader.seek(tp, wanted[place])
+    while waiting:
+        for tp, records in reader.poll(timeout_ms=500).items():
+            found.setdefault(places[tp], record_of(records[0], places[tp].topic))
+        done = {tp for tp in waiting if places[tp] in found or _at_end(reader, tp, ends[places[tp]])}
+        reader.pause(*done)
+        waiting -= done
+        if waiting and monotonic() > deadline:
+            raise PassingFault(f"Kafka did not give a record of {places[next(iter(waiting))]} in time")
+    return found
 
 
 def _at_end(reader: Any, tp: Any, end: int) -> bool:

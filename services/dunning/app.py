@@ -2,7 +2,6 @@
 
 from pipeline.ending import end_process
 from pipeline.log import LogReader
-from pipeline.session import Session
 from pipeline.worker import run_consumer
 from runtime.database import Database
 from runtime.kafka import Broker
@@ -20,10 +19,8 @@ def serve(settings: DunningSettings, frame: Frame) -> None:
     """Consume and send until told to stop."""
     database = Database(url=settings.database_url.get_secret_value(), schema=GROUP, application="dropfix-dunning-mail")
     broker = Broker.of(settings)
+    read_decisions_first(database, broker, frame)
     log_reader = LogReader(broker, client_id="dunning-mail")
-    session = Session(database)
-    read_decisions_first(session, broker, log_reader, frame)
-    session.close()
     sender = MailSender(
         database,
         log_reader,

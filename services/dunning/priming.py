@@ -10,6 +10,7 @@ from pipeline.records import LogPartition, Record
 from pipeline.session import Session
 from pipeline.sources import backoff
 from pipeline.sources.bulk import read_bulk
+from runtime.database import Database
 from runtime.kafka import Broker
 from runtime.logs import get_logger
 from runtime.service import Frame
@@ -22,9 +23,9 @@ from services.dunning.image import save_rulings
 log = get_logger(__name__)
 
 
-def read_decisions_first(session: Session, broker: Broker, log_reader: LogReader, frame: Frame) -> None:
-    """Bring the image to the end that control.decision.v1 has now; waits for Kafka and PostgreSQL, not for a stop."""
-    failures = 0
+def read_decisions_first(database: Database, broker: Broker, frame: Frame) -> None:
+    """Bring the image to the end that control.decision.v1 has now; waits until Kafka and PostgreSQL are there."""
+    session, log_reader, failures = Session(database), LogReader(broker, client_id="dunning-decisions"), 0
     while not frame.stopping.is_set():
         try:
             decisions = prime(session, broker, log_reader)
@@ -35,7 +36,9 @@ def read_decisions_first(session: Session, broker: Broker, log_reader: LogReader
         else:
             frame.health.resumes("decisions")
             log.info("decisions read", decisions=decisions)
-            return
+            break
+    session.close()
+    log_reader.close()
 
 
 def prime(session: Session, broker: Broker, log_reader: LogReader) -> int:

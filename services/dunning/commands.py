@@ -1,0 +1,263 @@
+"""What dunning adds to `dropfix`: look at episodes, decide about them, record a failure by hand, arm the database.
+
+What decides something goes to the console, which puts it on `control.decision.v1`; `dropfix` itself hands over how to
+reach it (`context.obj`). What looks, and arming, use dunning's own tables.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated, Any, LiteralString, NoReturn, Protocol
+
+import psycopg
+import typer
+from psycopg.rows import dict_row
+from psycopg.sql import SQL
+from rich.console import Console
+from rich.table import Table
+
+from schemas.currencies import is_currency
+from schemas.money import exponent, format_amount
+from services.dunning.armoury import arm_database
+from services.dunning.holds import HOLDS
+
+FAILED, USAGE, NOT_THERE = 1, 2, 3
+commands = typer.Typer(help="Dunning: episodes, emails, and what you decide about them.", no_args_is_help=True)
+_out = Console(highlight=False, soft_wrap=True)
+_err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+DatabaseUrl = Annotated[str, typer.Option("--database", envvar="DATABASE_URL", help="Address of the database.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DataDir = Annotated[Path | None, typer.Option(help="The stack's data folder.")]
+Workspace = Annotated[str | None, typer.Option(help="The workspace, where there are several.")]
+EpisodeId = Annotated[str, typer.Argument(help="The episode's id, or how it begins: see `dropfix dunning list`.")]
+Why = Annotated[str | None, typer.Option(help="Why, for whoever reads it later.")]
+
+
+class Api(Protocol):
+    """The console's API with the operator's token."""
+
+    def post(self, path: str, body: dict[str, Any]) -> Any: ...
+
+
+@commands.command("list")
+def list_episodes(
+    database: DatabaseUrl,
+    state: Annotated[str | None, typer.Option(help="Only those: proposed, waiting, due, held, exhausted, …")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the episodes, the newest first."""
+    found = _episodes(database, "%s::text IS NULL OR state = %s", (state, state))
+    if as_json:
+        typer.echo(json.dumps(found, indent=2, default=str))
+        return
+    table = Table("episode", "who", "state", "email", "due", "still unpaid", "recovered")
+    for one in found:
+        table.add_row(
+            one["episode_id"][:8],
+            one["customer_id"] or one["user_id"] or "",
+            _standing(one),
+            f"{one['mailed']} of {one['steps']}",
+            f"{one['due_at']:%Y-%m-%d %H:%M}" if one["due_at"] else "",
+            _money(one["remaining"]),
+            _money(one["recovered"]),
+        )
+    _out.print(table)
+
+
+@commands.command("show")
+def show(episode: EpisodeId, database: DatabaseUrl, as_json: AsJson = False) -> None:
+    """Show an episode: its invoices, its emails, what each says of itself."""
+    one = _episode(database, episode)
+    emails = _emails(database, one["episode_id"])
+    if as_json:
+        typer.echo(json.dumps({**one, "emails": emails}, indent=2, default=str))
+        return
+    _out.print(f"[bold]{one['customer_id'] or one['user_id']}[/]  {_standing(one)}  ({one['episode_id']})")
+    if one["waits_for"]:
+        _out.print(f"  waits: {one['waits_for']}")
+    for invoice in one["invoices"]:
+        amount = format_amount(invoice["stake"], invoice["currency"])
+        _out.print(f"  {invoice['number'] or invoice['id']}: {amount}, failed {invoice['failed_at']}", end="")
+        _out.print(f", {invoice['end']} {invoice['ended_at']}" if invoice["end"] else f" ({invoice['reason'] or '–'})")
+        _out.print(f"    [dim]{', '.join(invoice['sources'])}[/]")
+    for email in emails:
+        _out.print(f"  email {email['step']}: {email['state']} {email['at']} to {email['recipient'] or '–'}")
+        _out.print(f"    {email['subject_line'] or ''}  [dim]{email['reason'] or ''}[/]")
+
+
+@commands.command("record")
+def record(
+    context: typer.Context,
+    user: Annotated[str, typer.Option(help="The user's id, as identify() gives it.")],
+    email: Annotated[str, typer.Option(help="Where the emails go.")],
+    amount: Annotated[str, typer.Option(help="What is unpaid, as 49.00.")],
+    currency: Annotated[str, typer.Option(help="ISO code: usd, eur, jpy, …")],
+    name: Annotated[str | None, typer.Option(help="How the user is called in the emails.")] = None,
+    pay_url: Annotated[str | None, typer.Option(help="Where it can be paid.")] = None,
+    number: Annotated[str | None, typer.Option(help="The invoice's number.")] = None,
+    locale: Annotated[str | None, typer.Option(help="How amounts and dates are written: de-DE.")] = None,
+    country: Annotated[str | None, typer.Option(help="For the sending hours: DE.")] = None,
+    workspace: Workspace = None,
+    why: Why = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Record the failed payment of a user without Stripe; its emails start by that."""
+    detail = {
+        "user_id": user,
+        "email": email,
+        "amount": minor_units(amount, currency),
+        "currency": currency.lower(),
+        "name": name,
+        "pay_url": pay_url,
+        "number": number,
+        "locale": locale,
+        "country": country,
+    }
+    _decide(context, data_dir, "dunning.recorded", detail, workspace=workspace, why=why)
+
+
+@commands.command("settle")
+def settle(
+    context: typer.Context,
+    user: Annotated[str, typer.Option(help="The user's id.")],
+    unpaid: Annotated[bool, typer.Option("--unpaid", help="It will not be paid, and no longer be asked for.")] = False,
+    workspace: Workspace = None,
+    why: Why = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Say that what was recorded by hand is paid."""
+    detail = {"user_id": user, "outcome": "void" if unpaid else "paid"}
+    _decide(context, data_dir, "dunning.settled", detail, workspace=workspace, why=why)
+
+
+def _about_an_episode(name: str, kind: str, text: str) -> None:
+    """A command that decides something about the customer or user of an episode."""
+
+    def command(
+        context: typer.Context, episode: EpisodeId, database: DatabaseUrl, why: Why = None, data_dir: DataDir = None
+    ) -> None:
+        one = _episode(database, episode)
+        _decide(context, data_dir, kind, _whom(one), of=one, why=why)
+
+    commands.command(name, help=text)(command)
+
+
+_about_an_episode("hold", "dunning.hold", "Send no email until it is released.")
+_about_an_episode("release", "dunning.release", "Go on with an episode that is held.")
+_about_an_episode("stop", "dunning.stop", "End the episode; its invoices are not asked for again.")
+_about_an_episode("start", "dunning.start", "Start an episode that is proposed; its days are counted from now.")
+_about_an_episode("skip", "dunning.skip", "Do not start an episode that is proposed.")
+
+
+@commands.command("resend")
+def resend(
+    context: typer.Context,
+    episode: EpisodeId,
+    database: DatabaseUrl,
+    step: Annotated[int, typer.Option(min=1, help="Which of its emails.")],
+    leave: Annotated[bool, typer.Option("--leave", help="Do not send it; leave it as it is, and go on.")] = False,
+    why: Why = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Send an email again that failed, or of which nobody knows whether it arrived."""
+    one = _episode(database, episode)
+    detail = {**_whom(one), "episode_id": one["episode_id"], "step": step}
+    _decide(context, data_dir, "dunning.leave" if leave else "dunning.resend", detail, of=one, why=why)
+
+
+@commands.command("arm")
+def arm(
+    database: DatabaseUrl,
+    kafka: Annotated[str, typer.Option(envvar="KAFKA_BOOTSTRAP_SERVERS", help="host:port of the brokers.")],
+    prefix: Annotated[str, typer.Option(envvar="DROPFIX_TOPIC_PREFIX", help="Prefix of the topics' names.")] = "",
+    by: Annotated[str, typer.Option(help="Who arms it.")] = "operator",
+    seconds: Annotated[float, typer.Option(help="How long to wait for dunning to read the log.")] = 60.0,
+) -> None:
+    """Let this database send, after it was restored or cloned. Make sure first that no other one still sends."""
+    reason = arm_database(database, kafka, prefix=prefix, by=by, seconds=seconds)
+    if reason is not None:
+        _fail(f"not armed: {reason}")
+    _err.print("[green]✓[/] this database sends from here on")
+
+
+def minor_units(amount: str, currency: str) -> int:
+    """`49.00` usd is 4900; ends the command where it is no amount of that currency."""
+    code = currency.lower()
+    if not is_currency(code):
+        _fail(f"{currency!r} is no currency that Stripe knows; one is usd", USAGE)
+    try:
+        minor = Decimal(amount).scaleb(exponent(code))
+    except InvalidOperation:
+        _fail(f"{amount!r} is no amount; one is 49.00", USAGE)
+    if minor <= 0 or minor != minor.to_integral_value():
+        _fail(f"an amount of {code} is above 0 and has {exponent(code)} decimals at most; {amount} has not", USAGE)
+    return int(minor)
+
+
+def _decide(
+    context: typer.Context,
+    data_dir: Path | None,
+    kind: str,
+    detail: Mapping[str, Any],
+    *,
+    of: Mapping[str, Any] | None = None,
+    workspace: str | None = None,
+    why: str | None = None,
+) -> None:
+    """Hand a decision to the console."""
+    api_of: Callable[[Path | None], Api] | None = context.find_root().obj
+    if api_of is None:
+        _fail("this command needs the console; start it as `dropfix dunning …`", USAGE)
+    body = {
+        "kind": kind,
+        "detail": {name: value for name, value in detail.items() if value is not None},
+        "connection_id": of["connection_id"] if of else None,
+        "workspace": of["workspace_id"] if of else workspace,
+        "why": why,
+    }
+    answer = api_of(data_dir).post("/api/decisions", body)
+    _err.print(f"[green]✓[/] decided; it counts from {answer.get('effective_at', 'now')} on")
+
+
+def _whom(episode: Mapping[str, Any]) -> dict[str, Any]:
+    return {"customer_id": episode["customer_id"], "user_id": episode["user_id"]}
+
+
+def _episode(database: str, name: str) -> dict[str, Any]:
+    """The only episode whose id begins so; ends the command where there is none, or several."""
+    found = _episodes(database, "starts_with(episode_id, %s)", (name,))
+    if len(found) != 1:
+        _fail(f"{len(found) or 'no'} episodes begin with {name}; see `dropfix dunning list`", NOT_THERE)
+    return found[0]
+
+
+def _episodes(database: str, condition: LiteralString, values: tuple[object, ...]) -> list[dict[str, Any]]:
+    statement = SQL("SELECT * FROM analytics.dunning_episodes WHERE {} ORDER BY opened_at DESC LIMIT 500")
+    with psycopg.connect(database, row_factory=dict_row) as conn:
+        return conn.execute(statement.format(SQL(condition)), values).fetchall()
+
+
+def _emails(database: str, episode_id: str) -> list[dict[str, Any]]:
+    with psycopg.connect(database, row_factory=dict_row) as conn:
+        rows = conn.execute(
+            "SELECT step, attempt, state, at, recipient, subject_line, reason, message_id, detail, body_text"
+            " FROM analytics.dunning_emails WHERE episode_id = %s ORDER BY at",
+            (episode_id,),
+        )
+        return rows.fetchall()
+
+
+def _standing(episode: Mapping[str, Any]) -> str:
+    reason = episode["reason"]
+    return f"{episode['state']}: {HOLDS.get(reason, reason)}" if reason else str(episode["state"])
+
+
+def _money(amounts: Mapping[str, int]) -> str:
+    return " and ".join(format_amount(amount, currency) for currency, amount in sorted(amounts.items()) if amount)
+
+
+def _fail(message: str, code: int = FAILED) -> NoReturn:
+    _err.print(f"[red]✗[/] {message}", markup=True)
+    raise typer.Exit(code)
