@@ -2,12 +2,16 @@
 
 import os
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.errors import CommandError
 from cli.output import progress
+
+if TYPE_CHECKING:
+    from cli.console_api import ConsoleApi
 
 EPILOG = (
     "Exit codes: 0 done · 1 it could not be done · 2 the command line or the settings are wrong · "
@@ -37,11 +41,20 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     _: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Everything is a command below."""
+    context.obj = _console_of
+
+
+def _console_of(data_dir: Path | None) -> "ConsoleApi":
+    """How a service's own commands reach the console: what decides something goes through it."""
+    from cli.console_api import ConsoleApi
+
+    return ConsoleApi.of(data_dir)
 
 
 def _assemble() -> None:

@@ -190,6 +190,8 @@ def minor_units(amount: str, currency: str) -> int:
     try:
         minor = Decimal(amount).scaleb(exponent(code))
     except InvalidOperation:
+        minor = Decimal("NaN")
+    if not minor.is_finite():
         _fail(f"{amount!r} is no amount; one is 49.00", USAGE)
     if minor <= 0 or minor != minor.to_integral_value():
         _fail(f"an amount of {code} is above 0 and has {exponent(code)} decimals at most; {amount} has not", USAGE)

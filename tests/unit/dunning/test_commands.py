@@ -1,0 +1,92 @@
+"""The commands: what a person types becomes a decision, and what makes no sense is refused with the reason."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from services.dunning.commands import commands, minor_units
+from services.dunning.decisions import detail_of
+
+RECORD = ["record", "--user", "u_1", "--email", "eve@example.com", "--amount", "49.00", "--currency", "USD"]
+
+
+class Console:
+    """Takes decisions as the console's API does."""
+
+    def __init__(self) -> None:
+        self.decided: list[dict[str, Any]] = []
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        assert path == "/api/decisions"
+        detail_of(body["kind"], body["detail"])
+        self.decided.append(body)
+        return {"effective_at": "2026-03-02T10:01:00Z"}
+
+
+def run(console: Console, *arguments: str) -> Any:
+    root = typer.Typer()
+    root.add_typer(commands, name="dunning")
+
+    @root.callback()
+    def main(context: typer.Context) -> None:
+        context.obj = _console_of(console)
+
+    return CliRunner().invoke(root, ["dunning", *arguments])
+
+
+def _console_of(console: Console) -> Any:
+    def found(_: Path | None) -> Console:
+        return console
+
+    return found
+
+
+def test_a_failure_recorded_by_hand_is_a_decision_in_minor_units() -> None:
+    console = Console()
+    assert run(console, *RECORD, "--pay-url", "https://pay.example").exit_code == 0
+    (decided,) = console.decided
+    assert decided["kind"] == "dunning.recorded"
+    assert decided["detail"] == {
+        "user_id": "u_1",
+        "email": "eve@example.com",
+        "amount": 4900,
+        "currency": "usd",
+        "pay_url": "https://pay.example",
+    }
+
+
+@pytest.mark.parametrize(("flag", "outcome"), [([], "paid"), (["--unpaid"], "void")])
+def test_what_was_recorded_is_settled(flag: list[str], outcome: str) -> None:
+    console = Console()
+    assert run(console, "settle", "--user", "u_1", *flag).exit_code == 0
+    assert console.decided[0]["detail"] == {"user_id": "u_1", "outcome": outcome}
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "minor"),
+    [("49.00", "usd", 4900), ("49", "EUR", 4900), ("500", "jpy", 500), ("1.5", "kwd", 1500)],
+)
+def test_an_amount_has_the_decimals_of_its_currency(amount: str, currency: str, minor: int) -> None:
+    assert minor_units(amount, currency) == minor
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "said"),
+    [
+        ("49.001", "usd", "2 decimals"),
+        ("5.5", "jpy", "0 decimals"),
+        ("-1", "usd", "above 0"),
+        ("much", "usd", "is no amount"),
+        ("NaN", "usd", "is no amount"),
+        ("1", "xyz", "is no currency"),
+    ],
+)
+def test_an_amount_that_makes_no_sense_is_refused_with_the_reason(amount: str, currency: str, said: str) -> None:
+    console = Console()
+    result = run(console, "record", "--user", "u", "--email", "e@x.example", "--amount", amount, "--currency", currency)
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.split())
+    assert console.decided == []
