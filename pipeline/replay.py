@@ -11,6 +11,7 @@ from time import monotonic
 from typing import Any
 
 from pipeline.apply import Applier
+from pipeline.decisions import READ_FIRST
 from pipeline.log import LogReader
 from pipeline.offsets import load_positions
 from pipeline.positions import take_up
@@ -62,6 +63,8 @@ def replay(
 ) -> ReplayProgress:
     """Bring the shadow schema to the target, by default to the log's present end; goes on where it stands.
 
+    Decisions are read to the target first, then everything else, as a service does at its start.
+
     The schema has the service's migrations applied. Raises PassingFault, LogReplaced, OffsetExpired, Gap; calling
     again goes on from the last committed batch.
     """
@@ -89,9 +92,12 @@ def _apply_all(
         start = {place: at.next_offset for place, at in load_positions(conn, list(target.offsets)).items()}
     total = sum(max(0, end - start[place]) for place, end in target.offsets.items())
     began, done = monotonic(), 0
-    for batch in read_bulk(broker, start=start, until=target.offsets):
-        done += applier.apply(batch).records
-        progressed(ReplayProgress(done, total, monotonic() - began))
+    first = {topic.name for topic in READ_FIRST}
+    for comes_first in (True, False):
+        until = {place: end for place, end in target.offsets.items() if (place.topic in first) is comes_first}
+        for batch in read_bulk(broker, start={place: start[place] for place in until}, until=until):
+            done += applier.apply(batch).records
+            progressed(ReplayProgress(done, total, monotonic() - began))
     return ReplayProgress(done, total, monotonic() - began)
 
 

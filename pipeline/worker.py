@@ -10,6 +10,7 @@ from pipeline.ending import end_process
 from pipeline.engine import Engine
 from pipeline.errors import PassingFault
 from pipeline.log import LogReader
+from pipeline.priming import read_first
 from pipeline.processor import Processor
 from pipeline.relay import Relay
 from pipeline.session import Session
@@ -66,6 +67,7 @@ def run_consumer(
         if number is None or frame.stopping.is_set():
             return
         relay.start()
+        _patiently(lambda: read_first(applier, broker, log_reader, topics), frame, "decisions")
         engine = Engine(
             applier,
             topics=topics,
