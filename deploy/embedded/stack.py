@@ -24,7 +24,7 @@ from deploy.embedded.database import DatabaseServer
 from deploy.embedded.errors import StartFailed
 from deploy.embedded.java import find_java
 from deploy.embedded.places import DataDir, cache_dir
-from deploy.embedded.ports import LOOPBACK, choose_ports
+from deploy.embedded.ports import LOOPBACK, PortClaims, choose_ports
 from deploy.embedded.process import ProcessSpec, http_probe
 from deploy.embedded.state import Identity, StackReport, StackState, end_orphans, held, read_state, write_state
 from deploy.embedded.supervisor import Supervisor
@@ -81,6 +81,7 @@ class EmbeddedStack:
         self._order: list[list[str]] = []
         self._held = False
         self._resources = contextlib.ExitStack()
+        self._claims = PortClaims()
         self._supervisor = Supervisor(logs=self.data.logs, mark=str(self.data.root), changed=self._write, tell=tell)
 
     @property
@@ -111,11 +112,12 @@ class EmbeddedStack:
         """Start the servers and wait until they are healthy; raises an EmbeddedError that says what is missing."""
         self._resources.enter_context(held(self.data))
         self._held = True
+        self._resources.enter_context(self._claims)
         before = read_state(self.data.root)
         self._earlier_ports = before.ports if before else {}
         if left := await asyncio.to_thread(end_orphans, self.data):
             self._tell(f"stopped {left} process(es) that an earlier start had left")
-        self._ports = choose_ports(_PORTS, wanted={**self._earlier_ports, **self._wanted})
+        self._ports = choose_ports(_PORTS, wanted={**self._earlier_ports, **self._wanted}, claim=self._claims.claim)
         self._write()
         specs = await asyncio.gather(*self._preparations())
         await self.run(specs)
@@ -177,7 +179,7 @@ class EmbeddedStack:
 
     def reserve(self, names: Sequence[str], *, wanted: Mapping[str, int] | None = None) -> dict[str, int]:
         """A free port for each name, the same as the last time where it is still free; asked for after the start."""
-        chosen = choose_ports(names, wanted={**(wanted or {}), **self._earlier_ports})
+        chosen = choose_ports(names, wanted={**(wanted or {}), **self._earlier_ports}, claim=self._claims.claim)
         self._ports.update(chosen)
         return chosen
 

@@ -13,7 +13,7 @@ import pytest
 
 from deploy.embedded.errors import DataDirBusy, MissingPrerequisite
 from deploy.embedded.places import DataDir, cache_dir, write_whole
-from deploy.embedded.ports import choose_ports, is_free
+from deploy.embedded.ports import PortClaims, choose_ports, is_free
 from deploy.embedded.process import MARK
 from deploy.embedded.state import Identity, ProcessReport, StackReport, end_orphans, held, read_state, write_state
 
@@ -56,6 +56,15 @@ def test_no_two_names_get_one_port() -> None:
     chosen = choose_ports(["a", "b", "c"], wanted={"a": port, "b": port})
     assert chosen["a"] == port
     assert len(set(chosen.values())) == 3
+
+
+def test_a_port_that_another_stack_was_promised_is_not_given_though_nobody_listens_there_yet(tmp_path: Path) -> None:
+    with PortClaims(tmp_path) as one, PortClaims(tmp_path) as other:
+        port = choose_ports(["a"], wanted={}, claim=one.claim)["a"]
+        assert is_free(port)
+        assert choose_ports(["a"], wanted={"a": port}, claim=other.claim)["a"] != port
+    with PortClaims(tmp_path) as later:
+        assert choose_ports(["a"], wanted={"a": port}, claim=later.claim) == {"a": port}
 
 
 def test_a_data_folder_is_one_stacks_at_a_time(tmp_path: Path) -> None:
