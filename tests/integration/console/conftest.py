@@ -30,11 +30,10 @@ from services.detector.schema import MIGRATIONS as DETECTOR
 from services.mirror.schema import MIGRATIONS as MIRROR
 from services.mrr.schema import MIGRATIONS as MRR
 from services.poller.schema import MIGRATIONS as POLLER
-from tests.fixtures.servers import TestServers, fresh_database
+from tests.fixtures.servers import ROLE_PASSWORD, TestServers, fresh_database
 
 PASSWORD = "correct horse battery staple"
 STRIPE_KEY = "rk_test_51PgC6tB7WZ01zgkWsecretPartOfTheKey4f2a"
-ROLE_PASSWORD = "only for tests"
 READY_WITHIN_S = 30.0
 _FORM_TOKEN = re.compile(r'name="form_token" value="([^"]+)"')
 
@@ -258,7 +257,7 @@ def _as_console(admin_url: str) -> str:
     """The address under the console's own role."""
     parts = urlsplit(admin_url)
     host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, f"dropfix_console:{ROLE_PASSWORD.replace(' ', '%20')}@{host}", *parts[2:]))
+    return urlunsplit((parts.scheme, f"dropfix_console:{ROLE_PASSWORD}@{host}", *parts[2:]))
 
 
 def _free_port() -> int:
