@@ -59,10 +59,10 @@ def _console_of(data_dir: Path | None) -> "ConsoleApi":
 
 def _assemble() -> None:
     """Mount the commands: those of the project first, then what each service brings."""
-    from cli.commands import analyst, demo, run, servers, status, stripe
+    from cli.commands import analyst, demo, run, servers, status, stripe, tables
     from cli.services import all_services
 
-    for module in (demo, run, status, servers):
+    for module in (demo, run, status, servers, tables):
         module.add_to(app)
     app.add_typer(stripe.app, name="stripe")
     app.add_typer(analyst.app, name="analyst")

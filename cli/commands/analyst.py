@@ -1,27 +1,22 @@
-"""`dropfix analyst`: roles of PostgreSQL that see one workspace's rows in `analytics`."""
+"""`dropfix analyst`: roles of PostgreSQL that see one workspace's rows in `analytics`.
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+Each command needs a role that owns the database.
+"""
+
 from typing import Annotated, Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import psycopg
 import typer
 
+from cli.database import DatabaseUrl, DataDir, connected, database_address
 from cli.errors import NOT_RUNNING, USAGE, CommandError
 from cli.output import done, out, print_json, suggest
-from cli.places import running_stack
 from runtime.access import Analyst, analyst_role, create_analyst, drop_analyst, list_analysts
 from runtime.database import Connection
 
 app = typer.Typer(help="Who may query the tables of one workspace, in psql or any tool.", no_args_is_help=True)
 Workspace = Annotated[str | None, typer.Argument(help="The workspace's id or name; may be left out where it is one.")]
-DatabaseUrl = Annotated[
-    str | None,
-    typer.Option(envvar="DATABASE_URL", help="A role that owns the database; else that of the stack that runs."),
-]
-DataDir = Annotated[Path | None, typer.Option(help="The stack's data folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -36,8 +31,8 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a workspace's role and print its connection string: once, it is kept nowhere."""
-    address = _address(database_url, data_dir)
-    with _administrator(address) as admin:
+    address = database_address(database_url, data_dir)
+    with connected(address) as admin:
         workspace_id, _ = _chosen(admin, workspace)
         if not new_password and _existing(admin, workspace_id):
             raise CommandError(
@@ -56,7 +51,7 @@ def create(
 @app.command("list")
 def list_all(database_url: DatabaseUrl = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Show the workspaces, and which of them have an analyst's role."""
-    with _administrator(_address(database_url, data_dir)) as admin:
+    with connected(database_address(database_url, data_dir)) as admin:
         workspaces, analysts = _workspaces(admin), {found.workspace_id: found for found in list_analysts(admin)}
     rows = [_described(key, name, analysts.get(key)) for key, name in workspaces]
     if as_json:
@@ -70,7 +65,7 @@ def list_all(database_url: DatabaseUrl = None, data_dir: DataDir = None, as_json
 @app.command()
 def drop(workspace: Workspace = None, database_url: DatabaseUrl = None, data_dir: DataDir = None) -> None:
     """Remove a workspace's role and end its sessions."""
-    with _administrator(_address(database_url, data_dir)) as admin:
+    with connected(database_address(database_url, data_dir)) as admin:
         workspace_id, name = _chosen(admin, workspace)
         drop_analyst(admin, workspace_id)
     done(f"no analyst reads {name} any more")
@@ -83,31 +78,6 @@ def _described(workspace_id: str, name: str, analyst: Analyst | None) -> dict[st
         "role": analyst.role if analyst else None,
         "sessions": analyst.sessions if analyst else 0,
     }
-
-
-def _address(database_url: str | None, data_dir: Path | None) -> str:
-    if database_url and data_dir is None:
-        return database_url
-    _, report = running_stack(data_dir)
-    try:
-        return report.addresses["database"]
-    except KeyError:
-        raise CommandError(
-            "the stack that runs has no database of its own", remedy="name it with --database-url", code=USAGE
-        ) from None
-
-
-@contextmanager
-def _administrator(address: str) -> Iterator[Connection]:
-    try:
-        with psycopg.connect(address) as admin:
-            yield admin
-    except psycopg.OperationalError as error:
-        raise CommandError(f"the database does not answer: {error}".strip(), remedy="look at --database-url") from error
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise CommandError(
-            f"this role may not do that: {error}".strip(), remedy="use the role that owns the database"
-        ) from error
 
 
 def _workspaces(admin: Connection) -> list[tuple[str, str]]:
