@@ -28,6 +28,7 @@ from services.console.web import pages
 from services.console.web.context import Console
 from services.console.web.middleware import SecurityHeaders
 from services.console.web.operator_api import prepare_token
+from services.console.write_keys import WriteKeys
 
 POOL_SIZE = 6
 PAGE_THREADS = 8
@@ -74,6 +75,7 @@ def assembled(settings: ConsoleSettings, frame: Frame, *, address: str) -> Itera
             scope = scope_of(watched)
             return watched, overview_of(scope, figures.figures(workspace_id, scope, frame.clock.now()))
 
+        store = Store(pool)
         live = LiveUpdates(database, look, health=frame.health, failed=faults.append)
         relay.start()
         live.start()
@@ -84,7 +86,8 @@ def assembled(settings: ConsoleSettings, frame: Frame, *, address: str) -> Itera
                 address=address,
                 clock=frame.clock,
                 health=frame.health,
-                store=Store(pool),
+                store=store,
+                write_keys=WriteKeys(store.use_write_key),
                 connections=connections,
                 figures=figures,
                 publisher=publisher,

@@ -62,5 +62,9 @@ UPDATE write_keys SET revoked_at = %(at)s
 WHERE workspace_id = %(workspace_id)s AND write_key_id = %(write_key_id)s AND revoked_at IS NULL
 
 -- name: use_write_key
-UPDATE write_keys SET last_used_at = %(at)s WHERE key_hash = %(key_hash)s AND revoked_at IS NULL
-RETURNING workspace_id
+WITH used AS (
+    UPDATE write_keys SET last_used_at = %(at)s
+    WHERE key_hash = %(key_hash)s AND revoked_at IS NULL
+        AND (last_used_at IS NULL OR last_used_at < %(at)s - interval '1 minute')
+)
+SELECT workspace_id FROM write_keys WHERE key_hash = %(key_hash)s AND revoked_at IS NULL

@@ -68,9 +68,28 @@
   document.addEventListener("click", copy);
   const target = location.hash && document.getElementById(location.hash.slice(1));
   if (target instanceof HTMLDetailsElement) target.open = true;
-  if (parts().length && "EventSource" in window) {
-    const source = new EventSource("/live");
+  if (!parts().length || !("EventSource" in window)) return;
+
+  // A browser has few connections to one host, so a page that nobody looks at gives its stream back. The stream begins
+  // with a change, which brings a page that comes back up to date.
+  const RETRY_MS = 5000;
+  let source = null;
+  function listen() {
+    if (source || document.hidden) return;
+    source = new EventSource("/live");
     source.addEventListener("changed", refresh);
-    addEventListener("pagehide", () => source.close());
+    source.addEventListener("error", () => {
+      if (source?.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+      rest();
+      setTimeout(listen, RETRY_MS);
+    });
   }
+  function rest() {
+    source?.close();
+    source = null;
+  }
+  document.addEventListener("visibilitychange", () => (document.hidden ? rest() : listen()));
+  addEventListener("pagehide", rest);
+  addEventListener("pageshow", listen);
+  listen();
 })();

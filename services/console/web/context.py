@@ -22,6 +22,7 @@ from services.console.publisher import Publisher
 from services.console.settings import ConsoleSettings
 from services.console.store import SESSION_LASTS, Store
 from services.console.throttle import Rate, Throttle
+from services.console.write_keys import WriteKeys
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Console:
     store: Store
     connections: Connections
     figures: FigureStore
+    write_keys: WriteKeys
     publisher: Publisher
     live: LiveUpdates
     faults: list[BaseException]

@@ -87,7 +87,7 @@ def _take(console: Console, request: Request, name: str, raw: bytes) -> Accepted
 def _authenticate(console: Console, request: Request, body: Mapping[str, Any]) -> str:
     """The workspace of the write key: the user of Basic authentication, else `writeKey` of the body."""
     key = _basic_user(request.headers.get("authorization", "")) or body.get("writeKey")
-    found = console.store.use_write_key(key, console.clock.machine_now()) if isinstance(key, str) and key else None
+    found = console.write_keys.workspace_of(key, console.clock.machine_now()) if isinstance(key, str) and key else None
     if found is None:
         allow(console.limits.unknown_write_keys, address_of(request))
         raise Refused(

@@ -29,6 +29,7 @@ def create_key(request: Request, console: ConsoleHere, member: MemberHere, form:
 @router.post("/keys/{write_key_id}/revoke")
 def revoke_key(console: ConsoleHere, member: MemberHere, form: FormHere, write_key_id: str) -> Response:
     console.store.revoke_write_key(member.workspace_id, write_key_id, _now(console))
+    console.write_keys.forget()
     return RedirectResponse("/settings/tracking", HTTPStatus.SEE_OTHER)
 
 

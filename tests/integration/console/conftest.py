@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import unescape
@@ -24,7 +24,7 @@ from psycopg.types.json import Jsonb
 from runtime.kafka import Broker, create_topics
 from runtime.migrations import migrate
 from runtime.vault import Keyring, PrivateKey
-from schemas.catalogue import CONTROL_DECISION, PRODUCT_IDENTIFY, PRODUCT_TRACK
+from schemas.catalogue import CONTROL_DECISION, PRODUCT_IDENTIFY, PRODUCT_TRACK, Topic
 from services.console.schema import MIGRATIONS
 from services.detector.schema import MIGRATIONS as DETECTOR
 from services.mirror.schema import MIGRATIONS as MIRROR
@@ -192,13 +192,13 @@ class RunningConsole:
 
 
 @contextmanager
-def console_on(servers: TestServers, folder: Path) -> Iterator[RunningConsole]:
+def console_on(servers: TestServers, folder: Path, *, topics: Sequence[Topic]) -> Iterator[RunningConsole]:
     """A console with a database and topics of its own, ready to be started; behind a proxy that is trusted."""
     prefix, private, port = f"t{secrets.token_hex(6)}.", PrivateKey.generate(), _free_port()
     broker = Broker(servers.kafka, prefix)
     with fresh_database(servers.database) as database_url:
         _prepare(database_url)
-        create_topics(broker, [CONTROL_DECISION, PRODUCT_IDENTIFY, PRODUCT_TRACK])
+        create_topics(broker, topics)
         environment = os.environ | {
             "KAFKA_BOOTSTRAP_SERVERS": servers.kafka,
             "DROPFIX_TOPIC_PREFIX": prefix,
@@ -223,14 +223,15 @@ def console_on(servers: TestServers, folder: Path) -> Iterator[RunningConsole]:
 @pytest.fixture
 def own_console(servers: TestServers, tmp_path: Path) -> Iterator[RunningConsole]:
     """A console of this test alone, without anybody in it, ready to be started."""
-    with console_on(servers, tmp_path) as console:
+    with console_on(servers, tmp_path, topics=[CONTROL_DECISION]) as console:
         yield console
 
 
 @pytest.fixture(scope="session")
 def console(servers: TestServers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningConsole]:
     """A console that runs, shared by tests that each bring companies of their own."""
-    with console_on(servers, tmp_path_factory.mktemp("console")) as shared:
+    topics = [CONTROL_DECISION, PRODUCT_IDENTIFY, PRODUCT_TRACK]
+    with console_on(servers, tmp_path_factory.mktemp("console"), topics=topics) as shared:
         shared.start()
         yield shared
 
