@@ -74,7 +74,7 @@ def _follow(api: ConsoleApi, connection_id: str, workspace_id: str) -> dict[str,
 
 def _progress_of(connection: dict[str, Any]) -> str:
     steps = ", ".join(
-        f"{step['name']} {step['done']:,}" + (f" of {step['total']:,}" if step.get("total") else "")
+        f"{step['label']} {step['done']:,}" + (f" of {step['total']:,}" if step.get("total") else "")
         for step in connection["steps"]
         if step.get("done")
     )
