@@ -44,6 +44,13 @@ class SecretFiles:
         private = PrivateKey.decode(self.vault_private_keys.read_text().split()[0])
         return self._made(VAULT_PUBLIC, private.public.encode)
 
+    def rotate_vault(self) -> str:
+        """A new key of the vault, before those that were; its id. What was sealed to them can still be opened."""
+        file, private = self.vault_private_keys, PrivateKey.generate()
+        write_whole(file, private.encode() + "\n" + file.read_text(), mode=self._mode)
+        write_whole(self._folder / VAULT_PUBLIC, private.public.encode() + "\n", mode=self._mode)
+        return private.public.key_id
+
     def password_of(self, service: str) -> Path:
         """The password of a service's role in PostgreSQL, or of the operator's."""
         return self._made(f"password_{service}", _token)

@@ -102,7 +102,7 @@ class Keyring:
     def __init__(self, keys: Iterable[PrivateKey]) -> None:
         self._keys = {key.public.key_id: key for key in keys}
         if not self._keys:
-            raise VaultError("the keyring holds no key; make one with `dropfix vault new`")
+            raise VaultError("the keyring holds no key; make one with `dropfix secrets make`")
 
     @classmethod
     def read(cls, path: Path) -> "Keyring":

@@ -146,12 +146,14 @@ def _kept(topic: object) -> str:
     return f"{days} days" if days else "for ever"
 
 
+Readable = Annotated[
+    bool, typer.Option("--readable", help="Files may be read by all; for containers, in a folder that is closed.")
+]
+
+
 @secrets_app.command("make")
 def make_secrets(
-    folder: Annotated[Path, typer.Argument(help="Where to put them, one a file.")],
-    readable: Annotated[
-        bool, typer.Option("--readable", help="Files may be read by all; for containers, in a folder that is closed.")
-    ] = False,
+    folder: Annotated[Path, typer.Argument(help="Where to put them, one a file.")], readable: Readable = False
 ) -> None:
     """Make what a deployment needs and is not there: vault keys, database passwords, the operator's token."""
     from cli.secrets import SecretFiles
@@ -161,3 +163,16 @@ def make_secrets(
         ["admin", *(service.name for service in all_services())]
     )
     done(f"{len(files)} secrets in {folder}; keep vault_private_keys apart from the database's backups")
+
+
+@secrets_app.command("rotate")
+def rotate_vault(
+    folder: Annotated[Path, typer.Argument(help="The folder of the secrets.")], readable: Readable = False
+) -> None:
+    """Make a new key of the vault and keep the old ones; the poller then seals every Stripe key to the new one."""
+    from cli.secrets import VAULT_PRIVATE, SecretFiles
+
+    if not (folder / VAULT_PRIVATE).exists():
+        raise CommandError(f"{folder} has no {VAULT_PRIVATE}", remedy="dropfix secrets make", code=USAGE)
+    key_id = SecretFiles(folder, mode=0o444 if readable else 0o600).rotate_vault()
+    done(f"the vault's key is {key_id} now; restart the poller, then the console")

@@ -23,6 +23,7 @@ from services.poller.errors import LeaseLost
 from services.poller.lease import Lease
 from services.poller.memory import Housekeeping, save_memory
 from services.poller.outside import Outside
+from services.poller.rotation import reseal_old_keys
 from services.poller.session import Clients, Shell
 from services.poller.settings import Settings
 from services.poller.work import Work
@@ -95,6 +96,8 @@ class Poller:
             _, ended = await self._outside.run(lambda conn: leases.discover(conn, now=now))
             for connection_id in ended:
                 self._let_go(connection_id)
+            if resealed := await self._outside.run(lambda conn: reseal_old_keys(conn, self._work.keyring)):
+                log.info("keys were sealed to the vault's current key", keys=resealed)
             room = self._settings.connections_at_once - len(self._working)
             if room > 0:
                 due = await self._outside.run(

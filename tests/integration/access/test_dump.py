@@ -10,6 +10,7 @@ import pytest
 from deploy.embedded.database import programs
 from runtime.errors import VaultError
 from runtime.vault import Keyring, PrivateKey
+from schemas.catalogue import CONTROL_DECISION
 from tests.fixtures.servers import TestServers
 from tests.integration.console.conftest import PASSWORD, STRIPE_KEY, RunningConsole, console_on
 
@@ -19,7 +20,7 @@ EMAIL = "ada@example.com"
 @pytest.fixture
 def console(servers: TestServers, tmp_path: Path) -> Iterator[RunningConsole]:
     """A console without anybody in it, started."""
-    with console_on(servers, tmp_path) as found:
+    with console_on(servers, tmp_path, topics=[CONTROL_DECISION]) as found:
         found.start()
         yield found
 

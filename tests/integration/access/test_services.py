@@ -126,7 +126,7 @@ def test_a_secret_is_shown_to_the_role_that_it_is_sealed_to(deployment: Deployme
 def test_only_the_poller_moves_a_sealed_key(deployment: Deployment, service: str) -> None:
     for statement in (
         "SELECT control.adopt_connection('a', 'b', '')",
-        "SELECT control.reseal_connection('a', '', 'b')",
+        "SELECT control.reseal_connection('a', '', '', 'b')",
     ):
         refused = refusal_of(deployment, service, statement)
         assert refused is not None
