@@ -9,7 +9,6 @@ from runtime.mail import Mailer
 from runtime.service import Frame, run_service
 from runtime.settings import read_secret
 from services.dunning.links import Links
-from services.dunning.priming import read_decisions_first
 from services.dunning.processor import GROUP, DunningProcessor
 from services.dunning.sender import MailSender
 from services.dunning.settings import DunningSettings
@@ -19,7 +18,6 @@ def serve(settings: DunningSettings, frame: Frame) -> None:
     """Consume and send until told to stop."""
     database = Database(url=settings.database_url.get_secret_value(), schema=GROUP, application="dropfix-dunning-mail")
     broker = Broker.of(settings)
-    read_decisions_first(database, broker, frame)
     log_reader = LogReader(broker, client_id="dunning-mail")
     sender = MailSender(
         database,

@@ -11,9 +11,10 @@ from typing import Literal
 
 import msgspec
 
+from schemas.events.decisions import DunningRecorded, DunningSettled
 from schemas.stripe.charges import HARD_DECLINES
 from schemas.stripe.subscriptions import ENDED
-from services.dunning.decisions import Image, Recorded, Settled, Start
+from services.dunning.decisions import Image
 from services.dunning.facts import Charge, Facts, Intent, Invoice, InvoiceView
 
 CaseKind = Literal["failed", "overdue", "recorded"]
@@ -158,7 +159,7 @@ def _overdue(invoice: Invoice, now: datetime) -> _Failure | None:
 
 def _started(image: Image, seen_at: datetime) -> datetime | None:
     """When a person started what was proposed by then."""
-    return next((ruling.at for ruling, _ in image.each(Start) if ruling.at >= seen_at), None)
+    return next((ruling.at for ruling in image.acts("dunning.start") if ruling.at >= seen_at), None)
 
 
 def _end(facts: Facts, image: Image, invoice: Invoice) -> tuple[CaseEnd | None, datetime | None]:
@@ -244,11 +245,11 @@ def _is_for(intent: Intent, invoice: Invoice) -> bool:
 
 def _recorded(image: Image) -> Iterator[Case]:
     """Failures that a person recorded: they are started by that."""
-    for ruling, detail in image.each(Recorded):
+    for ruling, detail in image.each(DunningRecorded):
         settled = next(
             (
                 (one.at, by.outcome)
-                for one, by in image.each(Settled)
+                for one, by in image.each(DunningSettled)
                 if one.at >= ruling.at and by.failure_id in {None, ruling.id}
             ),
             None,

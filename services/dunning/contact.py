@@ -4,7 +4,8 @@ import re
 
 import msgspec
 
-from services.dunning.decisions import Image, Recorded
+from schemas.events.decisions import DunningRecorded
+from services.dunning.decisions import Image
 from services.dunning.facts import Facts
 
 _ADDRESS = re.compile(r"[^@\s,;<>()\[\]\"\\]+@[^@\s,;<>()\[\]\"\\]+\.[^@\s,;<>()\[\]\"\\.]+")
@@ -27,7 +28,7 @@ def contact_of(facts: Facts, image: Image) -> Contact:
     if facts.invoices:
         newest = max(facts.invoices.values(), key=lambda invoice: (invoice.latest.seen.at, invoice.id))
         return Contact(_address(newest.latest.email))
-    recorded = image.last(Recorded)
+    recorded = image.last(DunningRecorded)
     if recorded is None:
         return Contact()
     locales = (recorded.locale,) if recorded.locale else ()

@@ -1,191 +1,45 @@
-"""What people decided, as far as dunning goes by it: the details of `control.decision.v1`, and the image of them.
+"""What people decided, as far as dunning goes by it: an image of `control.decision.v1`.
 
-Each kind has its own detail; a decision of another kind is not dunning's. A decision counts from `effective_at` on;
-where two say different things the later one stands. The image holds what the whole workspace decided and what was
-decided about one customer or user.
+The details are those of `schemas.events.decisions`. A decision counts from `effective_at` on; where two say different
+things the later one stands. An image holds what the whole workspace decided and what was decided about one customer
+or user.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from schemas.currencies import is_currency
+from schemas.errors import InvalidDecision
 from schemas.events.control import Decision
+from schemas.events.decisions import (
+    KINDS,
+    AboutSomebody,
+    Detail,
+    DunningPolicy,
+    DunningSender,
+    DunningSending,
+    WorkspaceSettings,
+    read_detail,
+)
 from schemas.subjects import product_subject, stripe_subject
 from services.dunning.policy import Policy
 
 Mode = Literal["on", "shadow", "off"]
-
-
-class _Detail(msgspec.Struct, frozen=True, tag_field="kind", kw_only=True, omit_defaults=True):
-    """What all details share. Fields that are not known are ignored."""
-
-
-class WorkspaceSettings(_Detail, frozen=True, tag="workspace.settings", kw_only=True):
-    """How the company presents itself, and its zone. What is left out stays as it was."""
-
-    name: str | None = None
-    timezone: str | None = None
-    locale: str | None = None
-    color: str | None = None
-    logo_url: str | None = None
-    address: str | None = None
-
-
-class ConnectionEnded(_Detail, frozen=True, tag="connection.ended", kw_only=True):
-    """A Stripe account was disconnected."""
-
-
-class PolicyChange(_Detail, frozen=True, tag="dunning.policy", kw_only=True):
-    """Settings of the policy (see Policy); what is left out stays as it was."""
-
-    days: tuple[int, ...] | None = None
-    wait_minutes: int | None = None
-    first_hour: int | None = None
-    last_hour: int | None = None
-    gap_hours: int | None = None
-    recovery_days: int | None = None
-    stop_when_canceling: bool | None = None
-    thresholds: dict[str, int] | None = None
-
-
-class Sender(_Detail, frozen=True, tag="dunning.sender", kw_only=True):
-    """Who the emails are from. It counts once `passed`: a test email from it arrived."""
-
-    address: str
-    name: str = ""
-    reply_to: str | None = None
-    passed: bool = False
-
-
-class Sending(_Detail, frozen=True, tag="dunning.sending", kw_only=True):
-    """Sending on, off, or everything but the sending itself (shadow)."""
-
-    mode: Mode
-
-
-class AllowList(_Detail, frozen=True, tag="dunning.allow_list", kw_only=True):
-    """Whom test mode may mail: whole addresses, and domains as `@demo.example`. Replaces the one before."""
-
-    entries: tuple[str, ...]
-
-    def allows(self, address: str) -> bool:
-        """Whether the address, or its domain, is on the list."""
-        wanted = address.strip().lower()
-        domain = wanted[wanted.rfind("@") :]
-        return any(entry.strip().lower() in {wanted, domain} for entry in self.entries)
-
-
-class Suppression(_Detail, frozen=True, tag="dunning.suppress", kw_only=True):
-    """No more emails: to an address, or to one customer or user. `lifted` takes it back."""
-
-    email: str | None = None
-    customer_id: str | None = None
-    user_id: str | None = None
-    reason: str = "unsubscribed"
-    lifted: bool = False
-
-
-class _About(_Detail, frozen=True, kw_only=True):
-    """A decision about one customer of a connection, or one user of the workspace."""
-
-    customer_id: str | None = None
-    user_id: str | None = None
-
-
-class Hold(_About, frozen=True, tag="dunning.hold", kw_only=True):
-    """No email until released."""
-
-
-class Release(_About, frozen=True, tag="dunning.release", kw_only=True):
-    """Go on: takes back a hold, and has looked at what needed a look."""
-
-
-class Stop(_About, frozen=True, tag="dunning.stop", kw_only=True):
-    """End the episode; its invoices stay ended, whatever their retries do."""
-
-
-class Start(_About, frozen=True, tag="dunning.start", kw_only=True):
-    """Start what is proposed; days are counted from here."""
-
-
-class Skip(_About, frozen=True, tag="dunning.skip", kw_only=True):
-    """Do not start what is proposed."""
-
-
-class Resend(_About, frozen=True, tag="dunning.resend", kw_only=True):
-    """Send a step's email once more, though it may have arrived."""
-
-    episode_id: str
-    step: int
-
-
-class Leave(_About, frozen=True, tag="dunning.leave", kw_only=True):
-    """Leave an email whose fate is unknown as it is, and go on."""
-
-    episode_id: str
-    step: int
-
-
-class Recorded(_About, frozen=True, tag="dunning.recorded", kw_only=True):
-    """A failed payment of a user without Stripe, recorded by hand. `amount` in minor units."""
-
-    user_id: str
-    amount: int
-    currency: str
-    email: str | None = None
-    name: str | None = None
-    failed_at: datetime | None = None
-    pay_url: str | None = None
-    reason: str | None = None
-    number: str | None = None
-    locale: str | None = None
-    country: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.amount <= 0 or not is_currency(self.currency):
-            raise ValueError("a recorded failure needs an amount above 0 (minor units) and a currency like usd")
-        if self.failed_at is not None and self.failed_at.tzinfo is None:
-            raise ValueError("failed_at needs a zone")
-
-
-class Settled(_About, frozen=True, tag="dunning.settled", kw_only=True):
-    """What was recorded by hand is over: paid, or not to be collected. Without `failure_id` all of the user's."""
-
-    user_id: str
-    failure_id: str | None = None
-    outcome: Literal["paid", "void"] = "paid"
-
-
-Detail = (
-    WorkspaceSettings
-    | ConnectionEnded
-    | PolicyChange
-    | Sender
-    | Sending
-    | AllowList
-    | Suppression
-    | Hold
-    | Release
-    | Stop
-    | Start
-    | Skip
-    | Resend
-    | Leave
-    | Recorded
-    | Settled
+CONCERNING = frozenset(
+    name for name in KINDS if name.startswith("dunning.") or name in {"workspace.settings", "connection.ended"}
 )
-KINDS: frozenset[str] = frozenset(str(kind.__struct_config__.tag) for kind in get_args(Detail))
+"""The kinds that dunning goes by."""
 
-D = TypeVar("D", bound=_Detail)
+D = TypeVar("D", bound=Detail)
 
 
 class Ruling(msgspec.Struct, frozen=True):
     """A decision that dunning goes by. `subject` is whom alone it is about; None: the whole workspace."""
 
     id: str
+    kind: str
     at: datetime
     subject: str | None
     connection_id: str | None
@@ -194,24 +48,16 @@ class Ruling(msgspec.Struct, frozen=True):
     detail: Detail
 
 
-def detail_of(kind: str, detail: dict[str, Any]) -> Detail:
-    """The detail of a decision of one of KINDS; raises ValueError saying what is wrong with it."""
-    try:
-        parsed: Detail = msgspec.convert({**detail, "kind": kind}, Detail)
-    except msgspec.ValidationError as error:
-        raise ValueError(f"the detail of the decision {kind} is wrong: {error}") from error
-    if isinstance(parsed, PolicyChange):
-        changed(Policy(), parsed)
-    return parsed
-
-
 def ruling_of(decision: Decision) -> Ruling | None:
-    """The decision as dunning sees it, None where it does not concern dunning; raises ValueError."""
-    if decision.kind not in KINDS:
+    """The decision as dunning sees it, None where it does not concern dunning; raises InvalidDecision."""
+    if decision.kind not in CONCERNING:
         return None
-    detail = detail_of(decision.kind, decision.detail)
+    detail = read_detail(decision.kind, decision.detail)
+    if isinstance(detail, DunningPolicy):
+        _must_make_sense(detail)
     return Ruling(
         id=decision.decision_id,
+        kind=decision.kind,
         at=decision.effective_at,
         subject=_subject(decision, detail),
         connection_id=decision.connection_id,
@@ -222,15 +68,15 @@ def ruling_of(decision: Decision) -> Ruling | None:
 
 
 def _subject(decision: Decision, detail: Detail) -> str | None:
-    if not isinstance(detail, _About | Suppression):
+    if not isinstance(detail, AboutSomebody):
         return None
     if detail.customer_id and decision.connection_id:
         return stripe_subject(decision.connection_id, detail.customer_id)
     if detail.user_id:
         return product_subject(decision.workspace_id, user_id=detail.user_id)
-    if isinstance(detail, Suppression) and detail.email:
-        return None
-    raise ValueError(f"the decision {decision.kind} names neither a customer with its connection nor a user")
+    if detail.names_somebody() and not detail.customer_id:
+        return None  # an address, whoever has it
+    raise InvalidDecision(f"the decision {decision.kind} names neither a customer with its connection nor a user")
 
 
 class Image(msgspec.Struct, frozen=True):
@@ -250,26 +96,30 @@ class Image(msgspec.Struct, frozen=True):
         """What will count later."""
         return tuple(ruling for ruling in self.rulings if ruling.at > now)
 
-    def each(self, kind: type[D]) -> Iterator[tuple[Ruling, D]]:
-        """The decisions of one kind, in order."""
+    def acts(self, *kinds: str) -> Iterator[Ruling]:
+        """The decisions of these kinds, in order."""
+        return (ruling for ruling in self.rulings if ruling.kind in kinds)
+
+    def each(self, detail: type[D], kind: str | None = None) -> Iterator[tuple[Ruling, D]]:
+        """The decisions whose detail is of a type, in order; of one kind only, where several have that type."""
         for ruling in self.rulings:
-            if isinstance(ruling.detail, kind):
+            if isinstance(ruling.detail, detail) and kind in {None, ruling.kind}:
                 yield ruling, ruling.detail
 
-    def last(self, kind: type[D]) -> D | None:
+    def last(self, detail: type[D]) -> D | None:
         """The one that stands."""
-        return next((detail for ruling in reversed(self.rulings) if isinstance(detail := ruling.detail, kind)), None)
+        return next((found for ruling in reversed(self.rulings) if isinstance(found := ruling.detail, detail)), None)
 
     @property
     def mode(self) -> Mode:
         """Whether emails go. Without a sender that passed its test nothing does."""
-        sending = self.last(Sending)
+        sending = self.last(DunningSending)
         mode: Mode = sending.mode if sending is not None else "off"
         return "off" if mode == "on" and self.sender is None else mode
 
     @property
-    def sender(self) -> Sender | None:
-        sender = self.last(Sender)
+    def sender(self) -> DunningSender | None:
+        sender = self.last(DunningSender)
         return sender if sender is not None and sender.passed else None
 
     @property
@@ -277,40 +127,40 @@ class Image(msgspec.Struct, frozen=True):
         """How the company presents itself: every field as it was last given."""
         known: dict[str, Any] = {}
         for _, detail in self.each(WorkspaceSettings):
-            known |= {name: value for name, value in msgspec.structs.asdict(detail).items() if value is not None}
-        return WorkspaceSettings(**known)
+            known |= detail.model_dump(exclude_none=True)
+        return WorkspaceSettings.model_construct(**known)
 
     @property
     def policy(self) -> Policy:
         """The policy that holds."""
         policy = Policy()
-        for _, change in self.each(PolicyChange):
-            policy = _folded(policy, change)
+        for _, change in self.each(DunningPolicy):
+            policy = _folded(policy, change.model_dump(exclude_none=True))
         zone = self.settings.timezone
-        return policy if zone is None else _with_zone(policy, zone)
+        return policy if zone is None else _folded(policy, {"timezone": zone})
 
     def ended_at(self, connection_id: str | None) -> datetime | None:
         """When the connection was ended."""
-        ends = (r.at for r, _ in self.each(ConnectionEnded) if connection_id and r.connection_id == connection_id)
-        return next(ends, None)
+        ends = (ruling.at for ruling in self.acts("connection.ended") if ruling.connection_id == connection_id)
+        return next(ends, None) if connection_id else None
 
 
-def changed(policy: Policy, change: PolicyChange) -> Policy:
-    """The policy with the change; raises ValueError where the outcome makes no sense."""
-    given = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not None}
+def _must_make_sense(change: DunningPolicy) -> None:
+    try:
+        _changed(Policy(), change.model_dump(exclude_none=True))
+    except ValueError as error:
+        raise InvalidDecision(str(error)) from error
+
+
+def _changed(policy: Policy, given: Mapping[str, Any]) -> Policy:
+    """The policy with the settings; raises ValueError where the outcome makes no sense."""
     return Policy(**{**msgspec.structs.asdict(policy), **given})
 
 
-def _folded(policy: Policy, change: PolicyChange) -> Policy:
-    """Changes are checked one by one when they are read; one that does not go with those before it has no effect."""
+def _folded(policy: Policy, given: Mapping[str, Any]) -> Policy:
+    """Each change is checked when it is read; one that does not go with those before it, or names a zone that this
+    machine does not know, has no effect."""
     try:
-        return changed(policy, change)
+        return _changed(policy, given)
     except ValueError:
         return policy
-
-
-def _with_zone(policy: Policy, zone: str) -> Policy:
-    try:
-        return Policy(**{**msgspec.structs.asdict(policy), "timezone": zone})
-    except ValueError:
-        return policy  # a zone that this machine does not know

@@ -11,10 +11,11 @@ from typing import Literal
 
 import msgspec
 
+from schemas.events.decisions import DunningStep
 from schemas.ids import derived_id
 from services.dunning.cases import RECOVERING, Case, CaseEnd, cases_of
 from services.dunning.contact import contact_of
-from services.dunning.decisions import Image, Leave, Release, Resend, Skip, Stop
+from services.dunning.decisions import Image
 from services.dunning.facts import Facts, Mail
 from services.dunning.holds import hold_reason
 from services.dunning.policy import Policy
@@ -126,9 +127,9 @@ class _Group:
 
     def stopped(self) -> tuple[datetime, str] | None:
         """When a person ended it, and how."""
-        kind, how = (Skip, "skipped") if self.proposed else (Stop, "stopped")
+        kind, how = ("dunning.skip", "skipped") if self.proposed else ("dunning.stop", "stopped")
         since, exhausted_at = self.opened_at, self.exhausted_at()
-        at = min((ruling.at for ruling, _ in self.image.each(kind) if ruling.at >= since), default=None)
+        at = min((ruling.at for ruling in self.image.acts(kind) if ruling.at >= since), default=None)
         return None if at is None or (exhausted_at is not None and exhausted_at <= at) else (at, how)
 
     def is_open_at(self, at: datetime) -> bool:
@@ -202,7 +203,7 @@ class _Group:
     def _resend(self, episode: Episode) -> Episode | None:
         """A step that a person asked for again is due at once, but for what else holds the episode."""
         done = {mail.attempt for mail in self.mails if mail.state != "due"}
-        for ruling, detail in self.image.each(Resend):
+        for ruling, detail in self.image.each(DunningStep, "dunning.resend"):
             failed = any(mail.step == detail.step and mail.state in {"unknown", "failed"} for mail in self.mails)
             if not failed or detail.episode_id not in self.names or ruling.id in done:
                 continue
@@ -230,9 +231,9 @@ class _Group:
     def _left(self, mail: Mail) -> bool:
         named = any(
             detail.episode_id == mail.episode_id and detail.step == mail.step and ruling.at >= mail.at
-            for ruling, detail in self.image.each(Leave)
+            for ruling, detail in self.image.each(DunningStep, "dunning.leave")
         )
-        return named or any(ruling.at >= mail.at for ruling, _ in self.image.each(Release))
+        return named or any(ruling.at >= mail.at for ruling in self.image.acts("dunning.release"))
 
 
 def zone_of(facts: Facts, image: Image, episode: Episode) -> str:

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from schemas.events.decisions import DunningSuppress
 from services.dunning.cases import Case
 from services.dunning.contact import contact_of
-from services.dunning.decisions import Hold, Image, Release, Suppression
+from services.dunning.decisions import Image
 from services.dunning.facts import Facts, Mail
 
 HOLDS = {
@@ -37,7 +38,7 @@ def hold_reason(
 ) -> str | None:
     """One of HOLDS, the one that a person has to know of first; None where nothing holds the episode."""
     email = contact_of(facts, image).email
-    released_at = max((ruling.at for ruling, _ in image.each(Release)), default=None)
+    released_at = max((ruling.at for ruling in image.acts("dunning.release")), default=None)
     reasons = (
         ("sending_off", image.mode == "off"),
         ("held", _is_held(image)),
@@ -53,17 +54,14 @@ def hold_reason(
 
 
 def _is_held(image: Image) -> bool:
-    held = False
-    for ruling in image.rulings:
-        if isinstance(ruling.detail, Hold | Release):
-            held = isinstance(ruling.detail, Hold)
-    return held
+    acts = [ruling.kind for ruling in image.acts("dunning.hold", "dunning.release")]
+    return bool(acts) and acts[-1] == "dunning.hold"
 
 
 def _suppressed(image: Image, email: str | None) -> str | None:
     """Why the customer or its address is not to be mailed, by the last decision about each."""
-    by_whom: dict[str, Suppression] = {}
-    for ruling, suppression in image.each(Suppression):
+    by_whom: dict[str, DunningSuppress] = {}
+    for ruling, suppression in image.each(DunningSuppress):
         by_whom[ruling.subject or (suppression.email or "").strip().lower()] = suppression
     address = (email or "").strip().lower()
     for whom, suppression in by_whom.items():

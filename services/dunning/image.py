@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
@@ -12,8 +11,9 @@ from pipeline.processor import Tx
 from pipeline.records import Record
 from runtime.database import Connection
 from schemas.catalogue import DATA_PARTITIONS
+from schemas.events.decisions import read_detail
 from schemas.partition import partition_of
-from services.dunning.decisions import Image, Ruling, detail_of
+from services.dunning.decisions import Image, Ruling
 
 _SAVE = (
     "INSERT INTO decisions (decision_id, workspace_id, connection_id, subject, kind, detail, decided_by, why,"
@@ -42,16 +42,14 @@ def save_rulings(conn: Connection, rulings: Sequence[tuple[Record, str, Ruling]]
     """Add decisions, each with its record and workspace, to the image; one that is there already stays."""
     rows = []
     for record, workspace_id, ruling in rulings:
-        detail: dict[str, Any] = msgspec.to_builtins(ruling.detail)
-        kind = detail.pop("kind")
         rows.append(
             (
                 ruling.id,
                 workspace_id,
                 ruling.connection_id,
                 ruling.subject,
-                kind,
-                Jsonb(detail),
+                ruling.kind,
+                Jsonb(ruling.detail.model_dump(mode="json", exclude_unset=True)),
                 ruling.decided_by,
                 ruling.why,
                 ruling.at,
@@ -86,12 +84,13 @@ def load_images(conn: Connection, whom: Mapping[str, str]) -> dict[str, Image]:
 def _ruling(row: Mapping[str, Any]) -> Ruling:
     return Ruling(
         id=row["decision_id"],
+        kind=row["kind"],
         at=row["effective_at"],
         subject=row["subject"],
         connection_id=row["connection_id"],
         decided_by=row["decided_by"],
         why=row["why"],
-        detail=detail_of(row["kind"], row["detail"]),
+        detail=read_detail(row["kind"], row["detail"]),
     )
 
 

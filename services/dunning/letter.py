@@ -10,9 +10,10 @@ from typing import Literal
 
 import msgspec
 
+from schemas.events.decisions import DunningSender
 from services.dunning.cases import Case
 from services.dunning.contact import contact_of
-from services.dunning.decisions import Image, Sender
+from services.dunning.decisions import Image
 from services.dunning.episode import Episode, zone_of
 from services.dunning.facts import Facts
 
@@ -32,7 +33,7 @@ _UPDATE = frozenset(
 _FUNDS = frozenset({"insufficient_funds", "card_velocity_exceeded", "withdrawal_count_limit_exceeded"})
 
 
-NOBODY = Sender(address="billing@sender.invalid", name="")
+NOBODY = DunningSender(address="billing@sender.invalid", name="")
 """Whom an email is from that is only captured, while the workspace has no sender yet."""
 
 
@@ -56,7 +57,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     color: str | None
     logo_url: str | None
     company_address: str | None
-    sender: Sender
+    sender: DunningSender
     recipient: str
     name: str | None
     locales: tuple[str, ...]
@@ -71,7 +72,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
 def letter_of(facts: Facts, image: Image, episode: Episode, now: datetime) -> Letter | None:
     """The email for an episode's step at `now`; None where there is no address, or nothing to ask for."""
     contact, cases = contact_of(facts, image), episode.open_cases
-    sender = image.sender or image.last(Sender) or NOBODY
+    sender = image.sender or image.last(DunningSender) or NOBODY
     if contact.email is None or not cases:
         return None
     settings = image.settings

@@ -12,9 +12,10 @@ from typing import Literal
 
 import msgspec
 
+from schemas.events.decisions import DunningAllowList
 from services.dunning.contact import contact_of
 from services.dunning.core import Due, SubjectState
-from services.dunning.decisions import AllowList, Image
+from services.dunning.decisions import Image
 from services.dunning.episode import Episode, episodes_of
 from services.dunning.facts import Facts, Refresh
 
@@ -108,5 +109,12 @@ def is_captured(state: SubjectState, image: Image) -> bool:
         return True
     if state.facts.livemode:
         return False
-    allowed, email = image.last(AllowList), contact_of(state.facts, image).email
-    return allowed is None or email is None or not allowed.allows(email)
+    allowed, email = image.last(DunningAllowList), contact_of(state.facts, image).email
+    return allowed is None or email is None or not _allows(allowed, email)
+
+
+def _allows(allowed: DunningAllowList, address: str) -> bool:
+    """Whether the address, or its domain, is on the list."""
+    wanted = address.strip().lower()
+    domain = wanted[wanted.rfind("@") :]
+    return any(entry.strip().lower() in {wanted, domain} for entry in allowed.entries)

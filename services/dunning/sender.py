@@ -23,9 +23,10 @@ from runtime.database import Connection, Database
 from runtime.health import Health
 from runtime.logs import get_logger
 from runtime.mail import Accepted, Mailer, Outcome, RefusedForGood, RefusedForNow, Unknown
+from schemas.events.decisions import DunningSender
 from services.dunning import ledger
 from services.dunning.core import Due, SubjectState
-from services.dunning.decisions import Image, Sender
+from services.dunning.decisions import Image
 from services.dunning.emails.message import message_id, message_of
 from services.dunning.emails.render import render
 from services.dunning.gate import Gate
@@ -347,5 +348,5 @@ def _ending(outcome: Outcome | None) -> tuple[LedgerState, MailKind | None, str]
 
 
 def _message_id(image: Image, due: Due) -> str:
-    sender = image.sender or image.last(Sender) or NOBODY
+    sender = image.sender or image.last(DunningSender) or NOBODY
     return message_id(sender, episode_id=due.episode_id, step=due.step, attempt=due.attempt)

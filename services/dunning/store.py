@@ -21,7 +21,7 @@ _SAVE_EMAIL = (_SQL / "save_email.sql").read_bytes()
 _SAVE_DUE = (_SQL / "save_due.sql").read_bytes()
 _SAVE_STATES = (
     "INSERT INTO subjects (subject, workspace_id, is_open, state)"
-    " SELECT * FROM unnest(%s::text[], %s::text[], %s::boolean[], %s::bytea[])"
+    " SELECT * FROM unnest(%b::text[], %b::text[], %b::boolean[], %b::bytea[])"
     " ON CONFLICT (subject) DO UPDATE SET is_open = excluded.is_open, state = excluded.state"
 )
 _STALE_DUE = (
@@ -42,7 +42,7 @@ class DunningStore:
     """The Store of the pipeline's SubjectProcessor."""
 
     def load(self, conn: Connection, subjects: Sequence[str]) -> dict[str, SubjectState]:
-        rows = conn.execute("SELECT subject, state FROM subjects WHERE subject = ANY(%s)", (list(subjects),))
+        rows = conn.execute("SELECT subject, state FROM subjects WHERE subject = ANY(%b)", (list(subjects),))
         return {subject: _decode(state) for subject, state in rows}
 
     def save(self, tx: Tx, changes: Sequence[Change[SubjectState]]) -> None:

@@ -7,12 +7,12 @@ from email.utils import format_datetime
 from hashlib import sha256
 from urllib.parse import quote
 
-from services.dunning.decisions import Sender
+from schemas.events.decisions import DunningSender
 from services.dunning.emails.render import Rendered
 from services.dunning.facts import mail_key
 
 
-def message_id(sender: Sender, *, episode_id: str, step: int, attempt: str = "") -> str:
+def message_id(sender: DunningSender, *, episode_id: str, step: int, attempt: str = "") -> str:
     """The Message-ID: a hash of episode and step, so that a repeat would be seen as one by whoever gets it."""
     name = sha256(mail_key(episode_id, step, attempt).encode()).hexdigest()[:40]
     return f"<{name}@{sender.address.partition('@')[2]}>"
@@ -21,7 +21,7 @@ def message_id(sender: Sender, *, episode_id: str, step: int, attempt: str = "")
 def message_of(
     rendered: Rendered,
     *,
-    sender: Sender,
+    sender: DunningSender,
     recipient: str,
     identifier: str,
     at: datetime,
@@ -44,7 +44,7 @@ def message_of(
     return message
 
 
-def _unsubscribe(sender: Sender, url: str | None) -> dict[str, str]:
+def _unsubscribe(sender: DunningSender, url: str | None) -> dict[str, str]:
     """RFC 2369 and 8058: one click where there is a page for it, else an email to who reads the replies."""
     if url is None:
         return {"List-Unsubscribe": f"<mailto:{sender.reply_to or sender.address}?subject={quote('unsubscribe')}>"}

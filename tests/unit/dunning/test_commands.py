@@ -7,8 +7,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from schemas.events.decisions import check_decision
 from services.dunning.commands import commands, minor_units
-from services.dunning.decisions import detail_of
 
 RECORD = ["record", "--user", "u_1", "--email", "eve@example.com", "--amount", "49.00", "--currency", "USD"]
 
@@ -21,7 +21,7 @@ class Console:
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
         assert path == "/api/decisions"
-        detail_of(body["kind"], body["detail"])
+        check_decision(body["kind"], body["detail"], connection_id=body["connection_id"])
         self.decided.append(body)
         return {"effective_at": "2026-03-02T10:01:00Z"}
 

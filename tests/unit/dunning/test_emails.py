@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.signed import TokenError, read_signed, sign
-from services.dunning.decisions import Sender
+from schemas.events.decisions import DunningSender
 from services.dunning.emails.copy import COPY
 from services.dunning.emails.locales import amount, locale_of
 from services.dunning.emails.message import message_id, message_of
@@ -22,7 +22,7 @@ from services.dunning.letter import Letter, Line, Standing, Tone, Variant
 from services.dunning.links import UNSUBSCRIBE, Links
 
 AT = datetime(2026, 3, 5, 9, tzinfo=UTC)
-SENDER = Sender(address="billing@acme.example", name="Acme Analytics", reply_to="help@acme.example", passed=True)
+SENDER = DunningSender(address="billing@acme.example", name="Acme Analytics", reply_to="help@acme.example", passed=True)
 PAY = "https://invoice.stripe.com/i/acct_1/abc?s=ap&x=1"
 ONE = Line("ACME-0042", 4900, "usd", AT, PAY)
 LETTER = Letter(
@@ -217,7 +217,7 @@ def test_the_message_id_is_that_of_the_episode_and_the_step() -> None:
 
 
 def test_a_senders_name_cannot_add_a_header() -> None:
-    sender = msgspec.structs.replace(SENDER, name="Acme\r\nBcc: everybody@example.com")
+    sender = SENDER.model_copy(update={"name": "Acme\r\nBcc: everybody@example.com"})
     rendered = Rendered("s", "t", "<p>h</p>")
     found = message_of(rendered, sender=sender, recipient="a@b.example", identifier="<x@y>", at=AT)
     assert found["Bcc"] is None
