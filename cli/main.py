@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.errors import CommandError
+from cli.errors import FAILED, USAGE, CommandError
 from cli.output import progress
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _assemble() -> None:
 
 def main() -> None:
     """The command. What is expected to go wrong ends in one message, never in a stack trace."""
-    from runtime.errors import RuntimeFault
+    from runtime.errors import RuntimeFault, SettingsError
 
     _assemble()
     try:
@@ -84,7 +84,7 @@ def main() -> None:
         sys.exit(error.code)
     except RuntimeFault as error:
         _tell(str(error), "")
-        sys.exit(1)
+        sys.exit(USAGE if isinstance(error, SettingsError) else FAILED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has seen enough
         sys.exit(0)

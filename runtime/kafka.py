@@ -13,7 +13,7 @@ import kafka.errors
 from kafka.admin import NewTopic
 
 from runtime.errors import BrokerError
-from runtime.settings import ServiceSettings
+from runtime.settings import BrokerSettings
 from schemas.catalogue import MAX_RECORD_BYTES, Topic
 from schemas.envelope import Headers
 from schemas.partition import partition_of
@@ -42,7 +42,7 @@ class Broker:
     security: Mapping[str, Any] | None = None
 
     @classmethod
-    def of(cls, settings: ServiceSettings) -> "Broker":
+    def of(cls, settings: BrokerSettings) -> "Broker":
         password = settings.kafka_sasl_password
         security = {
             "security_protocol": settings.kafka_security_protocol,

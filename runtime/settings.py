@@ -23,7 +23,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from runtime.errors import SettingsError
 
 SETTINGS_FILE = "DROPFIX_SETTINGS_FILE"
-S = TypeVar("S", bound="ServiceSettings")
+S = TypeVar("S", bound="BrokerSettings")
 
 
 def _plain(name: str) -> AliasChoices:
@@ -31,11 +31,11 @@ def _plain(name: str) -> AliasChoices:
     return AliasChoices(name.lower(), name)
 
 
-class ServiceSettings(BaseSettings):
-    """What every service takes."""
+class BrokerSettings(BaseSettings):
+    """How Kafka is reached: what every service takes, and the commands that make and describe topics."""
 
     model_config = SettingsConfigDict(env_prefix="DROPFIX_", extra="ignore", populate_by_name=True)
-    service: ClassVar[str] = "service"
+    service: ClassVar[str] = "dropfix"
 
     kafka_bootstrap_servers: str = Field(validation_alias=_plain("KAFKA_BOOTSTRAP_SERVERS"))
     kafka_security_protocol: str = Field("PLAINTEXT", validation_alias=_plain("KAFKA_SECURITY_PROTOCOL"))
@@ -43,14 +43,32 @@ class ServiceSettings(BaseSettings):
     kafka_sasl_username: str | None = Field(None, validation_alias=_plain("KAFKA_SASL_USERNAME"))
     kafka_sasl_password: SecretStr | None = Field(None, validation_alias=_plain("KAFKA_SASL_PASSWORD"))
     kafka_ssl_cafile: Path | None = Field(None, validation_alias=_plain("KAFKA_SSL_CAFILE"))
+    topic_prefix: str = ""
+    topic_replication: int = Field(1, ge=1, description="Replication factor of topics that are created.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, _FileSource(settings_cls, cls.service)
+
+
+class ServiceSettings(BrokerSettings):
+    """What every service takes."""
+
+    service: ClassVar[str] = "service"
+
     database_url: SecretStr = Field(validation_alias=_plain("DATABASE_URL"))
     database_password_file: Path | None = Field(
         None,
         validation_alias=_plain("DATABASE_PASSWORD_FILE"),
         description="A file whose content is the password that DATABASE_URL lacks.",
     )
-    topic_prefix: str = ""
-    topic_replication: int = Field(1, ge=1, description="Replication factor of topics that are created.")
     clock: str = Field("real", description="`real`, or the path of a clock file.")
     http_host: str = "127.0.0.1"
     http_port: int = Field(0, ge=0, le=65535, description="Port of /healthz, /readyz and /metrics; 0 takes a free one.")
@@ -77,17 +95,6 @@ class ServiceSettings(BaseSettings):
         if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
             raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
         return value.upper()
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, _FileSource(settings_cls, cls.service)
 
 
 class _FileSource(PydanticBaseSettingsSource):
@@ -137,7 +144,7 @@ def load_settings(cls: type[S], **overrides: Any) -> S:
         raise SettingsError(_explain(cls, error)) from None
 
 
-def _explain(cls: type[ServiceSettings], error: ValidationError) -> str:
+def _explain(cls: type[BrokerSettings], error: ValidationError) -> str:
     lines = [f"{cls.service} cannot start; {error.error_count()} setting(s) are missing or wrong:"]
     for fault in error.errors(include_input=False, include_url=False):
         name = f"{_environment_name(cls, str(fault['loc'][0]))}: " if fault["loc"] else ""
@@ -146,7 +153,7 @@ def _explain(cls: type[ServiceSettings], error: ValidationError) -> str:
     return "\n".join(lines)
 
 
-def _environment_name(cls: type[ServiceSettings], name: str) -> str:
+def _environment_name(cls: type[BrokerSettings], name: str) -> str:
     field = cls.model_fields.get(name.lower())
     if field is not None and isinstance(field.validation_alias, AliasChoices):
         return str(field.validation_alias.choices[-1])

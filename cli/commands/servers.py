@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import typer
@@ -12,12 +12,20 @@ from cli.errors import USAGE, CommandError
 from cli.output import done, out, print_json
 from cli.services import all_services, service_named
 
+if TYPE_CHECKING:
+    from runtime.settings import BrokerSettings
+
 topics_app = typer.Typer(help="The topics of the catalogue.", no_args_is_help=True)
 secrets_app = typer.Typer(help="The secrets of a deployment.", no_args_is_help=True)
 BootstrapServers = Annotated[
-    str, typer.Option("--kafka", envvar="KAFKA_BOOTSTRAP_SERVERS", help="host:port[,host:port] of the brokers.")
+    str | None,
+    typer.Option(
+        "--kafka",
+        help="host:port[,host:port] of the brokers; else KAFKA_BOOTSTRAP_SERVERS. How they are reached is in the other "
+        "KAFKA_… settings, as for a service.",
+    ),
 ]
-Prefix = Annotated[str, typer.Option("--prefix", envvar="DROPFIX_TOPIC_PREFIX", help="Prefix of the topics' names.")]
+Prefix = Annotated[str | None, typer.Option("--prefix", help="Prefix of the topics' names; else DROPFIX_TOPIC_PREFIX.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -99,22 +107,29 @@ def list_topics(as_json: AsJson = False) -> None:
 
 
 @topics_app.command("create")
-def create(kafka: BootstrapServers, prefix: Prefix = "", replication: Annotated[int, typer.Option(min=1)] = 1) -> None:
+def create(
+    kafka: BootstrapServers = None,
+    prefix: Prefix = None,
+    replication: Annotated[
+        int | None, typer.Option(min=1, help="Copies of each; else DROPFIX_TOPIC_REPLICATION.")
+    ] = None,
+) -> None:
     """Create the topics that are missing; never changes one that is there."""
     from runtime.kafka import Broker, create_topics
     from schemas.catalogue import TOPICS
 
-    made = create_topics(Broker(kafka, prefix), list(TOPICS.values()), replication=replication)
+    settings = _broker_settings(kafka, prefix, replication)
+    made = create_topics(Broker.of(settings), list(TOPICS.values()), replication=settings.topic_replication)
     done(f"{len(made)} topic(s) created, {len(TOPICS) - len(made)} were there")
 
 
 @topics_app.command("describe")
-def describe_topics(kafka: BootstrapServers, prefix: Prefix = "", as_json: AsJson = False) -> None:
+def describe_topics(kafka: BootstrapServers = None, prefix: Prefix = None, as_json: AsJson = False) -> None:
     """Show what the broker says of each topic of the catalogue."""
     from runtime.kafka import Broker, describe
     from schemas.catalogue import TOPICS
 
-    found = describe(Broker(kafka, prefix), list(TOPICS.values()))
+    found = describe(Broker.of(_broker_settings(kafka, prefix)), list(TOPICS.values()))
     rows = [{"topic": name, "partitions": len(found[name]["partitions"]) if name in found else None} for name in TOPICS]
     if as_json:
         print_json(rows)
@@ -124,6 +139,14 @@ def describe_topics(kafka: BootstrapServers, prefix: Prefix = "", as_json: AsJso
         out.print(f"{row['topic']}  [dim]{there}[/]")
     if any(row["partitions"] is None for row in rows):
         raise CommandError("some topics are missing", remedy="dropfix topics create", code=1)
+
+
+def _broker_settings(kafka: str | None, prefix: str | None, replication: int | None = None) -> "BrokerSettings":
+    """The settings of the environment, with what the command line says over them."""
+    from runtime.settings import BrokerSettings, load_settings
+
+    given = {"kafka_bootstrap_servers": kafka, "topic_prefix": prefix, "topic_replication": replication}
+    return load_settings(BrokerSettings, **{name: value for name, value in given.items() if value is not None})
 
 
 def _described(topic: object) -> dict[str, object]:

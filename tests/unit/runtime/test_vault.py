@@ -64,7 +64,7 @@ def test_what_is_no_key_of_the_vault_is_refused_without_echo(text: str) -> None:
 
 
 def test_an_empty_or_missing_keyring_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(VaultError, match="dropfix vault new"):
+    with pytest.raises(VaultError, match="dropfix secrets make"):
         Keyring([])
     with pytest.raises(VaultError, match="cannot be read"):
         Keyring.read(tmp_path / "none")
