@@ -3,26 +3,30 @@
 import asyncio
 import os
 import socket
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from threading import Thread
 
 import psycopg
 import psycopg_pool
 
+from pipeline.worker import inputs_of, run_consumer
 from runtime.database import Connection, Database
 from runtime.errors import BrokerError
 from runtime.kafka import Broker, create_topics
 from runtime.logs import get_logger
 from runtime.service import Frame
 from runtime.vault import Keyring
-from schemas.catalogue import RAW_TOPICS, STRIPE_API_CALL
+from schemas.catalogue import RAW_TOPICS, STRIPE_API_CALL, STRIPE_REFRESH_RESULT, dead_letter_topic
 from services.poller import lease as leases
 from services.poller.audit import Audit
 from services.poller.errors import LeaseLost
 from services.poller.lease import Lease
 from services.poller.memory import Housekeeping, save_memory
 from services.poller.outside import Outside
+from services.poller.refresh_queue import answer_hopeless
+from services.poller.refresh_requests import RefreshRequests
 from services.poller.rotation import reseal_old_keys
 from services.poller.session import Clients, Shell
 from services.poller.settings import Settings
@@ -31,7 +35,15 @@ from services.poller.work import Work
 CHANNEL = "dropfix_connections"
 LOOK_SECONDS = 2.0
 DRAIN_SECONDS = 3.0
-TOPICS = (*RAW_TOPICS.values(), STRIPE_API_CALL)
+STOP_SECONDS = 10.0
+"""How long the consumer of requests may take to end: it finishes a batch and relays what is there."""
+TOPICS = (
+    *RAW_TOPICS.values(),
+    STRIPE_API_CALL,
+    STRIPE_REFRESH_RESULT,
+    *inputs_of(RefreshRequests()),
+    dead_letter_topic(RefreshRequests.group),
+)
 log = get_logger(__name__)
 
 _AWAY = (psycopg.Error, psycopg_pool.PoolTimeout, BrokerError)
@@ -47,9 +59,22 @@ def serve(settings: Settings, frame: Frame) -> None:
     outside = Outside(database, broker)
     outside.open()
     try:
-        asyncio.run(Poller(outside, settings, frame, keyring).run())
+        with _requests_taken(settings, frame):
+            asyncio.run(Poller(outside, settings, frame, keyring).run())
     finally:
         outside.close()
+
+
+@contextmanager
+def _requests_taken(settings: Settings, frame: Frame) -> Iterator[None]:
+    """While the block runs, a thread takes requests for a fresh read from their topic and relays the answers."""
+    consumer = Thread(target=run_consumer, args=(RefreshRequests(), settings, frame), name="requests", daemon=True)
+    consumer.start()
+    try:
+        yield
+    finally:
+        frame.stopping.set()
+        consumer.join(STOP_SECONDS)
 
 
 class Poller:
@@ -91,13 +116,15 @@ class Poller:
 
     async def _look(self) -> None:
         """Take up what was submitted, let go of what was disconnected, lease what is due."""
-        now = self._frame.clock.now()
+        clock = self._frame.clock
+        now, machine_now = clock.now(), clock.machine_now()
         try:
             _, ended = await self._outside.run(lambda conn: leases.discover(conn, now=now))
             for connection_id in ended:
                 self._let_go(connection_id)
             if resealed := await self._outside.run(lambda conn: reseal_old_keys(conn, self._work.keyring)):
                 log.info("keys were sealed to the vault's current key", keys=resealed)
+            await self._outside.run(lambda conn: answer_hopeless(conn, now=now, machine_now=machine_now))
             room = self._settings.connections_at_once - len(self._working)
             if room > 0:
                 due = await self._outside.run(

@@ -14,6 +14,8 @@ FLOOR = 9_500
 READS_PER_TRANSACTION = 250
 FLOOR_FOCUSED_A_DAY = 28
 FOCUSED_SHARE = 10
+KEPT_FOR_REFRESHES = 4
+"""One in so many of a day's focused reads is kept for fresh reads of customers: an e-mail waits for each."""
 LIST_PURPOSES = frozenset({"hot", "slot", "sweep", "whole"})
 FOCUSED_PURPOSES = frozenset({"focused", "refresh"})
 DROPPED_FIRST = "SGIFBCED"
@@ -86,6 +88,11 @@ class Meter:
         """Focused reads that today still allows."""
         spent = self.days.get(self.today, Reads()).focused
         return max(0, min(focused_a_day(self.allowed) - spent, self.surplus))
+
+    @property
+    def timed_left(self) -> int:
+        """Focused reads that today still allows a poll by its timers: fresh reads that are asked for keep some."""
+        return max(0, self.focused_left - focused_a_day(self.allowed) // KEPT_FOR_REFRESHES)
 
     def calls_affordable(self) -> int:
         """List calls that a poll can make for the rest of the day: one, and what the surplus gives beside it."""

@@ -4,6 +4,7 @@ PollerError
  ├─ Refused          a request that must never leave: another method, another host, a live key in the clear
  ├─ UnreadableAnswer the server answered with something that is not Stripe's: HTML, half a body, another shape
  ├─ LeaseLost        another poller works this connection now, or it was disconnected
+ ├─ Unreadable       a customer that was to be read afresh and cannot be
  ├─ KeyUnreadable    the sealed key cannot be opened with this poller's keyring
  └─ Stopped          a connection rests until another key is submitted
 """
@@ -23,6 +24,10 @@ class UnreadableAnswer(PollerError):
 
 class LeaseLost(PollerError):
     """The lease's epoch is not ours any more: stop, write nothing."""
+
+
+class Unreadable(PollerError):
+    """A fresh read of a customer cannot be made. The message is the reason that is answered."""
 
 
 class KeyUnreadable(PollerError):

@@ -39,6 +39,7 @@ class Lease:
     sizes: Sizes | None
     tick: int
     failures: int
+    next_at: datetime
 
     @property
     def connection_id(self) -> str:
@@ -58,14 +59,17 @@ class Release:
 
 
 def take_leases(conn: Connection, *, owner: str, now: datetime, limit: int) -> list[Lease]:
-    """Lease up to `limit` due connections that nobody works; `now` is domain time."""
+    """Lease up to `limit` connections that nobody works and that are due, or asked for a fresh read of a customer.
+
+    `now` is domain time.
+    """
     columns = {"owner": owner, "now": now, "limit": limit, "seconds": LEASE_SECONDS}
     return [_lease(row) for row in conn.execute(statement("lease"), columns)]
 
 
 def _lease(row: Sequence[object]) -> Lease:
     connection_id, workspace_id, phase, account_id, livemode, capabilities, connected_at, synced, sizes, *rest = row
-    tick, failures, epoch = rest
+    tick, failures, epoch, next_at = rest
     return msgspec.convert(
         {
             "owner": {"connection_id": connection_id, "workspace_id": workspace_id, "epoch": epoch},
@@ -78,6 +82,7 @@ def _lease(row: Sequence[object]) -> Lease:
             "sizes": sizes,
             "tick": tick,
             "failures": failures,
+            "next_at": next_at,
         },
         type=Lease,
     )

@@ -12,9 +12,7 @@ from runtime.database import Connection
 from runtime.logs import get_logger
 from services.poller.budget import kept
 from services.poller.changes import Changed, Seen
-from services.poller.errors import UnreadableAnswer
 from services.poller.follow import (
-    PUT_OFF,
     charges_to_look_at,
     intents_to_look_at,
     settled_intents,
@@ -46,7 +44,6 @@ from services.poller.store import (
     measure,
     move_cursor,
     new_ids,
-    put_off,
 )
 from services.poller.together import together
 
@@ -89,7 +86,7 @@ class Poll:
         self._result.left_out = tuple(letter for letter in wanted if letter not in letters)
         await self._read_all(letters, known, sizes, tier)
         extras = extras_of(tier, tick) + (("A",) if tier in {"tiny", "small"} and self._invoices_moved() else ())
-        await self._read_all(extras[: session.meter.focused_left], known, sizes, tier, extra=True)
+        await self._read_all(extras[: session.meter.timed_left], known, sizes, tier, extra=True)
         await self._look_closer()
         return self._result
 
@@ -176,7 +173,7 @@ class Poll:
     async def _look_closer(self) -> None:
         """Focused reads, as many as the budget and a poll allow: news of charges first, then what is due."""
         session = self._session
-        room = min(FOCUSED_A_POLL, session.meter.focused_left)
+        room = min(FOCUSED_A_POLL, session.meter.timed_left)
         room -= await self._find_invoices(room)
         now, changed = self._now(), list(self._changed.values())
         intents = intents_to_look_at(changed)
@@ -192,7 +189,7 @@ class Poll:
         chosen = [(kind, object_id) for object_id, kind in self._disputed.items()]
         chosen += await session.shell.outside.run(choose)
         readable = [(kind, object_id) for kind, object_id in chosen if self._reader.capabilities.can_read(kind)]
-        await together(self._read_alone(kind, object_id) for kind, object_id in readable)
+        await together(session.read_alone(kind, object_id) for kind, object_id in readable)
 
     async def _find_invoices(self, room: int) -> int:
         """Charges that newly settled: their invoices are due, and a failed one's that is on no known invoice is looked
@@ -220,20 +217,6 @@ class Poll:
         query: Query = self._reader.capabilities.query("invoice", filters={"customer": customer, "status": "open"})
         read = await self._reader.page(query, purpose="focused")
         await self._commit(read.seen)
-
-    async def _read_alone(self, kind: Kind, object_id: str) -> None:
-        session, now = self._session, self._now()
-
-        def later(conn: Connection) -> None:
-            put_off(conn, session.connection_id, [object_id], now=now, until=now + PUT_OFF)
-
-        try:
-            seen = await self._reader.single(kind, object_id, purpose="focused")
-        except (stripe.PermissionError, stripe.InvalidRequestError, UnreadableAnswer) as error:
-            log.warning("an object cannot be read", kind=kind, error=type(error).__name__)
-            await self._commit((), later)
-            return
-        await self._commit(seen, later)
 
 
 class _Walk:

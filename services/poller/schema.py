@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pipeline
 from runtime.migrations import ServiceSchema
 
 _SQL = Path(__file__).parent / "sql"
@@ -9,5 +10,5 @@ _SQL = Path(__file__).parent / "sql"
 MIGRATIONS = ServiceSchema(
     service="poller",
     schema="poller",
-    folders=(_SQL / "migrations",),
+    folders=(Path(pipeline.__path__[0]) / "sql" / "migrations", _SQL / "migrations"),
 )

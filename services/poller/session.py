@@ -5,14 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import httpx
+import stripe
 
 from runtime.clock import Clock
 from runtime.database import Connection
+from runtime.logs import get_logger
 from services.poller.audit import Audit, Audited
 from services.poller.budget import Meter, allowed_reads
 from services.poller.calls import Caller, CallMade, Versions
 from services.poller.capabilities import Capabilities
 from services.poller.changes import Outcome, Seen
+from services.poller.errors import UnreadableAnswer
+from services.poller.follow import PUT_OFF
+from services.poller.kinds import Kind
 from services.poller.lease import Lease
 from services.poller.limits import Limits
 from services.poller.outside import Outside
@@ -20,10 +25,11 @@ from services.poller.publish import Effect, Publisher
 from services.poller.reader import Reader
 from services.poller.settings import Settings
 from services.poller.status import update_status
-from services.poller.store import fold_reads, reads_by_day, subjects_of, transactions_of_window
+from services.poller.store import fold_reads, put_off, reads_by_day, subjects_of, transactions_of_window
 from services.poller.transport import StripeAddress, open_client
 
 NOTHING_KNOWN = Capabilities(permissions={})
+log = get_logger(__name__)
 
 
 class Clients:
@@ -80,6 +86,21 @@ class Session:
                 if charge not in known:
                     await self.publisher.commit(await self.reader.single("charge", charge, purpose="focused"))
         return await self.publisher.commit(seen, *effects)
+
+    async def read_alone(self, kind: Kind, object_id: str) -> None:
+        """Read and commit one object; one that cannot be read is put off, so that it is not tried at every poll."""
+        now = int(self.shell.clock.now().timestamp())
+
+        def later(conn: Connection) -> None:
+            put_off(conn, self.connection_id, [object_id], now=now, until=now + PUT_OFF)
+
+        try:
+            seen = await self.reader.single(kind, object_id, purpose="focused")
+        except (stripe.PermissionError, stripe.InvalidRequestError, UnreadableAnswer) as error:
+            log.warning("an object cannot be read", kind=kind, error=type(error).__name__)
+            await self.commit((), later)
+            return
+        await self.commit(seen, later)
 
     async def say(self, **columns: object) -> None:
         """Change what the connection's card shows."""

@@ -22,6 +22,8 @@ from services.poller.plan import slowed
 from services.poller.poll import Poll, Polled
 from services.poller.publish import Identity, Publisher
 from services.poller.reader import Reader
+from services.poller.refresh_queue import refuse_all
+from services.poller.refresher import Refresher
 from services.poller.session import Session, Shell, open_reader, say
 from services.poller.sync import FirstSync
 from services.poller.transport import StripeAddress
@@ -78,6 +80,9 @@ class Work:
             if not lease.synced:
                 await FirstSync(session).run()
                 return await self._left_live(session)
+            await Refresher(session).run()
+            if lease.next_at > self.shell.clock.now():
+                return await self._left_as_it_was(session)
             if lease.tick % REPROBE_EVERY == 0 and await newly_granted(reader):
                 return replace(self._leave(lease, phase="validating", wait=0.0), synced=False)
             polled = await Poll(session).run()
@@ -97,9 +102,16 @@ class Work:
         await session.say(**columns)
         return Release(phase="live", synced=True, tick=session.lease.tick + 1, next_at=next_at)
 
+    async def _left_as_it_was(self, session: Session) -> Release:
+        """Only fresh reads were asked for: the next poll is when it was to be."""
+        lease = session.lease
+        await session.say(reads_used=session.meter.used, reads_allowed=session.meter.allowed)
+        return Release(phase=lease.phase, synced=True, tick=lease.tick, next_at=lease.next_at)
+
     async def _failed(self, lease: Lease, error: stripe.StripeError | PollerError, base: str) -> Release:
         failure = explain(error, base=base)
         log.warning("failed", connection_id=lease.connection_id, failure=failure.label, action=failure.action.value)
+        await self._refuse_what_was_asked(lease, failure.sentence)
         said = {"reason": failure.sentence, "remedy": failure.remedy, "last_error": failure.sentence}
         if failure.action is Action.STOP:
             state = "refused" if lease.phase == "validating" and not lease.synced else "stopped"
@@ -107,6 +119,13 @@ class Work:
             return self._leave(lease, phase="stopped", wait=0.0)
         await say(self.shell, lease.connection_id, **said)
         return self._again(lease)
+
+    async def _refuse_what_was_asked(self, lease: Lease, reason: str) -> None:
+        """Whoever waits for a fresh read is told at once that there will be none."""
+        now, machine_now = self.shell.clock.now(), self.shell.clock.machine_now()
+        await self.shell.outside.run(
+            lambda conn: refuse_all(conn, lease.owner, reason, now=now, machine_now=machine_now)
+        )
 
     def _again(self, lease: Lease) -> Release:
         """Left as it was, to be taken up again after a pause that grows."""

@@ -33,11 +33,12 @@ UPDATE connections SET lease_owner = %(owner)s, lease_until = now() + make_inter
     lease_epoch = greatest(lease_epoch + 1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)
 WHERE connection_id IN (
     SELECT connection_id FROM connections
-    WHERE phase IN ('validating', 'first_minute', 'live') AND next_at <= %(now)s
+    WHERE phase IN ('validating', 'first_minute', 'live')
+      AND (next_at <= %(now)s OR phase = 'live' AND connection_id IN (SELECT connection_id FROM refreshes))
       AND (retry_at IS NULL OR retry_at <= now()) AND (lease_until IS NULL OR lease_until < now())
-    ORDER BY next_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+    ORDER BY connection_id IN (SELECT connection_id FROM refreshes) DESC, next_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
 RETURNING connection_id, workspace_id, phase, account_id, livemode, capabilities, connected_at, synced, sizes, tick,
-          failures, lease_epoch
+          failures, lease_epoch, next_at
 
 -- name: renew
 UPDATE connections SET lease_until = now() + make_interval(secs => %(seconds)s)

@@ -24,9 +24,10 @@ from runtime.clock import Anchor, write_clock
 from runtime.kafka import Broker, create_topics
 from runtime.migrations import migrate
 from runtime.vault import Keyring, PrivateKey
-from schemas.catalogue import RAW_TOPICS, STRIPE_API_CALL, Topic
+from schemas.catalogue import RAW_TOPICS, Topic
 from schemas.envelope import Envelope, parse_envelope
 from services.console.schema import MIGRATIONS as CONSOLE
+from services.poller.app import TOPICS
 from services.poller.kinds import KINDS, OBJECTS, Kind
 from services.poller.pages import ReadObject, read_page
 from services.poller.queries import Query, encode
@@ -150,7 +151,7 @@ class RunningPoller:
         """Tables, topics, a keyring, and a clock that stands at the present."""
         migrate(admin_url, [CONSOLE, POLLER], passwords={"poller": PASSWORD})
         broker = Broker(kafka_bootstrap, prefix)
-        create_topics(broker, [*RAW_TOPICS.values(), STRIPE_API_CALL])
+        create_topics(broker, TOPICS)
         private = PrivateKey.generate()
         (folder / "vault").write_text(private.encode())
         poller = cls(admin_url, broker, base, folder, Keyring([private]))
