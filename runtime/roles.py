@@ -15,6 +15,8 @@ from psycopg import sql
 from runtime.database import Connection
 
 ANALYTICS_SCHEMA = "analytics"
+SET_IS_A_RIGHT_OF_ITS_OWN = 160_000
+"""PostgreSQL's version from which on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +82,16 @@ def set_password(admin: Connection, role: str, password: str) -> None:
 
 
 def let_admin_act_for(admin: Connection, role: str) -> None:
-    """On a managed server the owner of a database is no superuser: it must be a member to act for a role."""
-    member = admin.execute("SELECT pg_has_role(current_user, %s, 'MEMBER')", (role,)).fetchone()
-    if member is None or not member[0]:
-        admin.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(role)))
+    """On a managed server the owner of a database is no superuser: it must be a member to act for a role.
+
+    From PostgreSQL 16 on, who made a role administers it without being able to act for it.
+    """
+    modern = admin.info.server_version >= SET_IS_A_RIGHT_OF_ITS_OWN
+    for right in ("SET", "USAGE") if modern else ("MEMBER",):
+        found = admin.execute("SELECT pg_has_role(current_user, %s, %s)", (role, right)).fetchone()
+        if found is None or not found[0]:
+            admin.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(role)))
+            return
 
 
 def _make_schema(admin: Connection, schema: str, owner: str | None) -> None:
