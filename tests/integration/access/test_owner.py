@@ -27,7 +27,7 @@ def _prepare(superuser: str) -> None:
     with psycopg.connect(superuser, autocommit=True) as admin:
         admin.execute("CREATE ROLE owner LOGIN CREATEROLE PASSWORD 'owner'")
         admin.execute("CREATE DATABASE production OWNER owner")
-    owner = database_address(superuser, "production").replace(superuser.split("@")[0], "postgresql://owner:owner")
+    owner = database_address(superuser, "production").replace(superuser.partition("@")[0], "postgresql://owner:owner")
     schemas = [service.schema() for service in all_services()]
     assert migrate(owner, schemas, passwords={"operator": "operator"}) > 0
     assert migrate(owner, schemas) == 0
