@@ -126,11 +126,11 @@ _HEADLINES: Mapping[Phase, tuple[Tone, str, str]] = {
         "The key is stored, sealed. It will be used as soon as a poller runs.",
     ),
     "validating": ("busy", "Checking the key", "One call to Stripe, then one for each permission."),
-    "refused": ("bad", "Stripe did not accept this key", ""),
+    "refused": ("bad", "This key does not work", ""),
     "first_minute": ("busy", "Reading your account", "Failed payments and lapsed subscriptions come first."),
     "syncing": ("busy", "Filling in the history", "Your figures are there. The last 90 days follow."),
     "live": ("good", "Connected", ""),
-    "stopped": ("bad", "Stripe no longer accepts this key", ""),
+    "stopped": ("bad", "Reading has stopped", ""),
 }
 _START_A_POLLER = "Start one with “dropfix service poller”, or look at its logs if it should be running."
 

@@ -279,6 +279,13 @@ def test_empty_pages_say_what_to_do_next(console: RunningConsole, company: Compa
         assert 'href="/settings/integrations">Connect Stripe' in company.browser.get(path).text
 
 
+def test_without_an_accepted_key_no_figure_is_claimed(console: RunningConsole, company: Company) -> None:
+    connected(console, company, "refused", reason="Stripe does not accept the key.")
+    page = company.browser.get("/").text
+    assert "No figures yet" in page
+    assert "No payment is failing" not in page
+
+
 def test_an_open_page_hears_of_a_change(console: RunningConsole, company: Company) -> None:
     connection = connected(console, company)
     with company.browser.client.stream("GET", "/live") as stream:
