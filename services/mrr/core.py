@@ -11,13 +11,14 @@ from typing import Any
 
 from pipeline.processor import Message
 from pipeline.subjects import Effects
-from schemas.catalogue import MRR_MOVEMENT
+from schemas.catalogue import CONTROL_DECISION, MRR_MOVEMENT
 from schemas.events.base import Source
 from schemas.events.movement import MovementKind, MrrMovement
 from schemas.partition import partition_of
 from schemas.subjects import kept_key, split_subject
 from services.mrr.book import Book, Told, correction_id, update
 from services.mrr.facts import Fact, merge_fact
+from services.mrr.in_force import InForce
 from services.mrr.ledger import ItemShare, Ledger, Row, ledger
 from services.mrr.policy import Policy
 from services.mrr.timeline import Facts
@@ -27,6 +28,7 @@ from services.mrr.valuation import Basis
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 TIMER = "mrr"
+END_TIMER = "mrr.ended"
 NO_FACTS = Facts()
 EMPTY_BOOK = Book()
 
@@ -82,25 +84,37 @@ class MrrCore:
             paid=state.paid or merged.pays,
         )
 
-    def decide(self, state: State, policy: Policy, now: datetime) -> Effects[State]:
+    def decide(self, state: State, policy: InForce, now: datetime) -> Effects[State]:
         at = microseconds(now)
-        stale = state.stale or (state.paid and policy.activate_at == "first_payment")
-        if not stale and (state.book.due is None or at < state.book.due):
-            return Effects(replace(state, paid=False) if state.paid else state, timers=_timers(state.book))
-        found = ledger(state.facts, policy, at)
-        changed = update(state.book, found.rows, found.due, subject=state.subject)
-        writer = _Writer(state, policy, now, found)
+        if not _is_stale(state, policy, at):
+            unchanged = replace(state, paid=False) if state.paid else state
+            return Effects(unchanged, timers=_timers(state.book, policy, at))
+        found = ledger(state.facts, policy.policy, at, policy.ended_by(at))
+        changed = update(state.book, found.rows, found.due, subject=state.subject, ended=found.ended_at)
+        writer = _Writer(state, policy.policy, now, found)
         rows = (*map(writer.correction, changed.taken_back), *(writer.row(name, row) for name, row in changed.rows))
         return Effects(
             state=State(state.subject, state.workspace_id, state.facts, changed.book),
             messages=tuple(map(writer.message, rows)),
             rows=(*rows, *found.balances(at)),
-            timers=_timers(changed.book),
+            timers=_timers(changed.book, policy, at),
         )
 
 
-def _timers(book: Book) -> Mapping[str, datetime]:
-    return {} if book.due is None else {TIMER: instant_of(book.due)}
+def _is_stale(state: State, in_force: InForce, now: int) -> bool:
+    """Whether the book may say something else than what follows at `now`."""
+    if state.stale or (state.paid and in_force.policy.activate_at == "first_payment"):
+        return True
+    ended = in_force.ended_by(now)
+    is_due = state.book.due is not None and now >= state.book.due
+    return is_due or state.book.ended != (ended.at if ended else None)
+
+
+def _timers(book: Book, in_force: InForce, now: int) -> Mapping[str, datetime]:
+    timers = {} if book.due is None else {TIMER: instant_of(book.due)}
+    if in_force.ended is not None and in_force.ended.at > now:
+        timers[END_TIMER] = instant_of(in_force.ended.at)
+    return timers
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +146,8 @@ class _Writer:
 
     def _source(self, cause: Cause) -> Source:
         """The record behind a row: a subject's records lie in the partition of the same number in every topic."""
-        partition = partition_of(self.state.subject, MRR_MOVEMENT.partitions)
+        subject = self.state.workspace_id if cause.topic == CONTROL_DECISION.name else self.state.subject
+        partition = partition_of(subject, MRR_MOVEMENT.partitions)
         return Source(topic=cause.topic, partition=partition, offset=cause.offset)
 
     def correction(self, told: Told) -> LedgerRow:

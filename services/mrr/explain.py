@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.mrr.core import State, instant_of
+from services.mrr.in_force import Ended
 from services.mrr.ledger import ItemShare, ledger
 from services.mrr.policy import Policy
 from services.mrr.tracks import CUSTOMERS, SUBSCRIPTIONS
@@ -38,7 +39,8 @@ class Explanation:
 
 def explain(state: State, policy: Policy, at: int) -> list[Explanation]:
     """The MRR at an instant (Unix microseconds), per currency that the customer is billed in."""
-    found = ledger(state.facts, policy, at)
+    ended = state.book.ended
+    found = ledger(state.facts, policy, at, Ended(ended, "", -1) if ended is not None and ended <= at else None)
     return [
         Explanation(balance.currency, balance.mrr, tuple(found.explain(balance.currency, at)))
         for balance in found.balances(at)

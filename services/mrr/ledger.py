@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
+from schemas.catalogue import CONTROL_DECISION
 from services.mrr.evidence import BilledEvidence, infer_discounts, needs_invoices, tells_of_history
+from services.mrr.in_force import Ended
 from services.mrr.policy import Policy
 from services.mrr.rounding import half_up, shares
 from services.mrr.terms import Discount
@@ -19,7 +21,7 @@ from services.mrr.tracks import Cause, Track, segments, spells
 from services.mrr.valuation import ZERO, Basis, Valuation, total, worst
 
 NO_BILL = Billed()
-Kind = Literal["new", "reactivation", "expansion", "contraction", "churn"]
+Kind = Literal["new", "reactivation", "expansion", "contraction", "churn", "source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +71,23 @@ class Balance:
 
 @dataclass(frozen=True)
 class Ledger:
-    """The rows up to an instant, oldest first; and the next instant at which time alone may add one (`due`)."""
+    """The rows up to an instant, oldest first; and the next instant at which time alone may add one (`due`).
+
+    `ended_at` is when the connection was ended, if it was: from then on no subscription counts.
+    """
 
     rows: tuple[Row, ...]
     due: int | None
     tracks: tuple[Track, ...] = field(default=(), repr=False)
+    ended_at: int | None = None
 
     def balances(self, now: int) -> tuple[Balance, ...]:
         """What stands at `now`, for every currency that a subscription is or was billed in."""
         worths: dict[str, list[Valuation]] = {row.currency: [] for row in self.rows}
         for track in self.tracks:
-            worths.setdefault(track.currency_at(now), []).append(track.at(now))
+            known = worths.setdefault(track.currency_at(now), [])
+            if not self._has_ended(now):
+                known.append(track.at(now))
         return tuple(self._balance(currency, worths[currency]) for currency in sorted(worths))
 
     def _balance(self, currency: str, worths: list[Valuation]) -> Balance:
@@ -99,7 +107,7 @@ class Ledger:
         found = [
             (track.id, worth)
             for track in self.tracks
-            if track.currency_at(at) == currency
+            if track.currency_at(at) == currency and not self._has_ended(at)
             for worth in track.at(at, explain=True).items
         ]
         exact = [worth.exact for _, worth in found]
@@ -109,19 +117,27 @@ class Ledger:
             for (subscription, w), part in zip(found, parts, strict=True)
         ]
 
+    def _has_ended(self, at: int) -> bool:
+        return self.ended_at is not None and at >= self.ended_at
 
-def ledger(facts: Facts, policy: Policy, now: int) -> Ledger:
-    """The ledger that follows from the facts as of `now`; nothing in it is later."""
+
+def ledger(facts: Facts, policy: Policy, now: int, ended: Ended | None = None) -> Ledger:
+    """The ledger that follows from the facts as of `now`; nothing in it is later.
+
+    Where the connection was `ended` by then, nothing took effect since, and what MRR there was ended with it.
+    """
     tracks = tuple(_tracks(facts, policy))
     points = [track.points() for track in tracks]
     instants = sorted(set().union(*points)) if points else []
-    due = next((at for at in instants if at > now), None)
+    due = None if ended else next((at for at in instants if at > now), None)
     book = _Book()
     for at in instants:
-        if at > now:
+        if at > now or (ended and at >= ended.at):
             break
         book.advance(at, ((track, found[at]) for track, found in zip(tracks, points, strict=True) if at in found))
-    return Ledger(tuple(book.rows), due, tracks)
+    if ended:
+        book.end(ended)
+    return Ledger(tuple(book.rows), due, tracks, ended.at if ended else None)
 
 
 def _tracks(facts: Facts, policy: Policy) -> Iterable[Track]:
@@ -178,6 +194,14 @@ class _Book:
                 changed.setdefault(currency, []).append((cause, track.id, worth.basis))
         for currency in sorted(changed):
             self._note(currency, at, changed[currency])
+
+    def end(self, ended: Ended) -> None:
+        """What there is gives way: the account was disconnected, which is nothing that its customers did."""
+        cause = Cause(ended.at, CONTROL_DECISION.name, 0, ended.offset, ended.id)
+        for currency, before in sorted(self.mrr.items()):
+            if before:
+                names = tuple(sorted(name for name, worth in self.worths[currency].items() if worth))
+                self.rows.append(Row(currency, ended.at, before, 0, "source", cause, names, "subscription"))
 
     def _enter(self, track: Track, currency: str, exact: Fraction) -> list[str]:
         """The currencies in which the subscription is worth something else than before."""

@@ -1,7 +1,7 @@
 """mrr's tables: each customer's facts and book, the ledger, what stands, and the days it adds up to."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC
+from datetime import datetime, timedelta
 from importlib.resources import files
 
 import msgspec
@@ -12,7 +12,7 @@ from pipeline.subjects import Change
 from runtime.database import Connection
 from schemas.subjects import split_subject
 from services.mrr.book import Book
-from services.mrr.core import LedgerRow, State, instant_of
+from services.mrr.core import EPOCH, LedgerRow, State, instant_of
 from services.mrr.ledger import Balance
 from services.mrr.timeline import Facts
 
@@ -21,6 +21,8 @@ _LOAD, _SAVE_STATES, _SAVE_MOVEMENTS, _SAVE_BALANCES, _SAVE_DELTAS, _SAVE_CLOCK 
     (_SQL / f"{name}.sql").read_bytes()
     for name in ("load_states", "save_states", "save_movements", "save_balances", "save_deltas", "save_clock")
 )
+
+QUARTER = timedelta(minutes=15)
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(tuple[Facts, Book]).decode
@@ -94,15 +96,20 @@ def _movement_values(row: LedgerRow, change: Change[State]) -> tuple[object, ...
     )
 
 
+def quarter_of(instant: datetime) -> datetime:
+    """The quarter of an hour that the instant lies in: every zone's days begin with one."""
+    return instant - (instant - EPOCH) % QUARTER
+
+
 def _delta_values(row: LedgerRow) -> tuple[object, ...]:
-    """What a row adds to its day: a correction takes it away again where the row that it takes back had put it."""
+    """What a row adds to its quarter of an hour; a correction takes it away where the row that it takes back put it."""
     movement = row.movement
     customers = (movement.mrr_after > 0) - (movement.mrr_before > 0)
     return (
         movement.workspace_id,
         movement.connection_id,
         movement.currency,
-        movement.effective_at.astimezone(UTC).date(),
+        quarter_of(movement.effective_at),
         row.takes_back or movement.kind,
         movement.mrr_after - movement.mrr_before,
         customers,

@@ -39,7 +39,8 @@ class Consumer:
     def prepare(self, *, now: datetime) -> None:
         """Make topics and tables; simulated time stands at `now`."""
         name = self.schema.service
-        create_topics(self._broker, (*RAW_TOPICS.values(), *self.outputs, dead_letter_topic(name), retry_topic(name)))
+        own = (*self.inputs, *self.outputs, dead_letter_topic(name), retry_topic(name))
+        create_topics(self._broker, list(dict.fromkeys((*RAW_TOPICS.values(), *own))))
         migrate(self.database, [self.schema])
         write_clock(self._clock, Anchor(real=datetime.now(UTC), simulated=now, rate=0))
         self._now = now

@@ -1,9 +1,9 @@
-INSERT INTO daily_deltas AS d (
-    partition, workspace_id, connection_id, currency, day, new, reactivation, expansion, contraction, churn, policy,
+INSERT INTO deltas AS d (
+    partition, workspace_id, connection_id, currency, quarter, new, reactivation, expansion, contraction, churn, policy,
     source, correction, customers
 )
 SELECT
-    %s, workspace_id, connection_id, currency, day,
+    %s, workspace_id, connection_id, currency, quarter,
     coalesce(sum(delta) FILTER (WHERE kind = 'new'), 0),
     coalesce(sum(delta) FILTER (WHERE kind = 'reactivation'), 0),
     coalesce(sum(delta) FILTER (WHERE kind = 'expansion'), 0),
@@ -13,11 +13,11 @@ SELECT
     coalesce(sum(delta) FILTER (WHERE kind = 'source'), 0),
     coalesce(sum(delta) FILTER (WHERE kind = 'correction'), 0),
     sum(customers)
-FROM unnest(%s::text[], %s::text[], %s::text[], %s::date[], %s::text[], %s::bigint[], %s::integer[])
-    AS n (workspace_id, connection_id, currency, day, kind, delta, customers)
-GROUP BY workspace_id, connection_id, currency, day
-ORDER BY connection_id, currency, day
-ON CONFLICT (partition, connection_id, currency, day) DO UPDATE SET
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::bigint[], %s::integer[])
+    AS n (workspace_id, connection_id, currency, quarter, kind, delta, customers)
+GROUP BY workspace_id, connection_id, currency, quarter
+ORDER BY connection_id, currency, quarter
+ON CONFLICT (partition, connection_id, currency, quarter) DO UPDATE SET
     new = d.new + excluded.new,
     reactivation = d.reactivation + excluded.reactivation,
     expansion = d.expansion + excluded.expansion,

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pipeline.records import Record
 from schemas.events.movement import MrrMovement
 from services.mrr.core import LedgerRow, MrrCore, State, instant_of
+from services.mrr.in_force import Ended, InForce
 from services.mrr.policy import DEFAULT, Policy
 from services.mrr.processor import decode
 from services.mrr.timeline import Facts
@@ -17,6 +18,7 @@ class Replay:
     """A consumer without a database."""
 
     policy: Policy = DEFAULT
+    ended: Ended | None = None
     core: MrrCore = field(default_factory=MrrCore)
     states: dict[str, State] = field(default_factory=dict)
     clocks: dict[str, datetime] = field(default_factory=dict)
@@ -35,9 +37,17 @@ class Replay:
     def tick(self, until: datetime, subjects: Iterable[str] | None = None) -> "Replay":
         """Run the timers due at `until` or before."""
         for subject in list(self.states if subjects is None else subjects):
-            while (state := self.states.get(subject)) and (due := state.book.due) and instant_of(due) <= until:
+            while (state := self.states.get(subject)) and (due := self._due(state)) and instant_of(due) <= until:
                 now = self.clocks[subject] = max(instant_of(due), self.clocks[subject])
                 self._decide(state, now)
+        return self
+
+    def end(self, ended: Ended) -> "Replay":
+        """Learn now that the connection was ended, or will be: everybody is decided again at that instant."""
+        self.ended = ended
+        for subject, state in list(self.states.items()):
+            now = self.clocks[subject] = max(instant_of(ended.at), self.clocks[subject])
+            self._decide(state, now)
         return self
 
     def standing(self) -> dict[str, list[tuple[str, datetime, int, int, str]]]:
@@ -64,11 +74,15 @@ class Replay:
         """MRR by customer and currency, without zeros."""
         return {subject.partition("/")[2]: mrr for subject, state in self.states.items() if (mrr := _now(state))}
 
+    def _due(self, state: State) -> int | None:
+        ahead = self.ended.at if self.ended is not None and state.book.ended is None else None
+        return min((at for at in (state.book.due, ahead) if at is not None), default=None)
+
     def _state(self, subject: str) -> State:
         return self.states.get(subject) or self.core.empty(subject)
 
     def _decide(self, state: State, now: datetime) -> None:
-        effects = self.core.decide(state, self.policy, now)
+        effects = self.core.decide(state, InForce(self.policy, self.ended), now)
         self.states[state.subject] = effects.state
         rows = [row.movement for row in effects.rows if isinstance(row, LedgerRow)]
         assert [MrrMovement.model_validate_json(message.value) for message in effects.messages] == rows

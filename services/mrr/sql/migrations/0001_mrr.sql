@@ -53,12 +53,12 @@ CREATE TABLE balances (
 CREATE INDEX balances_by_mrr ON balances (workspace_id, connection_id, currency, mrr DESC);
 COMMENT ON TABLE balances IS 'Every customer''s MRR as it stands, per currency: the end of its ledger in movements.';
 
-CREATE TABLE daily_deltas (
+CREATE TABLE deltas (
     partition     integer NOT NULL,
     workspace_id  text NOT NULL,
     connection_id text NOT NULL,
     currency      text NOT NULL,
-    day           date NOT NULL,
+    quarter       timestamptz NOT NULL,
     new           bigint NOT NULL,
     reactivation  bigint NOT NULL,
     expansion     bigint NOT NULL,
@@ -68,11 +68,12 @@ CREATE TABLE daily_deltas (
     source        bigint NOT NULL,
     correction    bigint NOT NULL,
     customers     integer NOT NULL,
-    PRIMARY KEY (partition, connection_id, currency, day)
+    PRIMARY KEY (partition, connection_id, currency, quarter)
 ) WITH (fillfactor = 70);
-CREATE INDEX daily_deltas_by_day ON daily_deltas (connection_id, currency, day);
-COMMENT ON TABLE daily_deltas IS 'What the rows of movements that stand add up to, by UTC day of effect, per partition so that no row is hot: SELECT sum(mrr_after - mrr_before) FROM movements, by kind; a correction counts against the kind that it takes back.';
-COMMENT ON COLUMN daily_deltas.customers IS 'Customers that began to have MRR less those that ceased to.';
+CREATE INDEX deltas_by_quarter ON deltas (connection_id, currency, quarter);
+COMMENT ON TABLE deltas IS 'What the rows of movements that stand add up to, by the quarter of an hour of their effect, so that days can be cut in any zone; per partition so that no row is hot: SELECT sum(mrr_after - mrr_before) FROM movements, by kind; a correction counts against the kind that it takes back.';
+COMMENT ON COLUMN deltas.quarter IS 'When the quarter of an hour begins.';
+COMMENT ON COLUMN deltas.customers IS 'Customers that began to have MRR less those that ceased to.';
 
 CREATE TABLE clocks (
     partition integer PRIMARY KEY,

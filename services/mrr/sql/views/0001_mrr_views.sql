@@ -33,17 +33,29 @@ COMMENT ON COLUMN analytics.mrr_movements.source_partition IS 'Its partition.';
 COMMENT ON COLUMN analytics.mrr_movements.source_offset IS 'Its offset.';
 
 CREATE OR REPLACE VIEW analytics.mrr_daily WITH (security_invoker = true) AS
-WITH deltas AS (
-    SELECT workspace_id, connection_id, currency, day, sum(new)::bigint AS new, sum(reactivation)::bigint AS reactivation,
+WITH present AS (
+    SELECT coalesce(max(now() + ahead), now()) AS instant FROM clocks
+), zones AS (
+    SELECT DISTINCT ON (workspace_id) workspace_id, detail ->> 'timezone' AS zone
+    FROM decisions
+    WHERE kind = 'workspace.settings' AND detail ->> 'timezone' IS NOT NULL
+      AND effective_at <= (SELECT instant FROM present)
+    ORDER BY workspace_id, effective_at DESC, decision_id DESC
+), zoned AS (
+    SELECT d.*, coalesce(z.zone, 'UTC') AS zone, (d.quarter AT TIME ZONE coalesce(z.zone, 'UTC'))::date AS day
+    FROM deltas d
+    LEFT JOIN zones z USING (workspace_id)
+), daily AS (
+    SELECT workspace_id, connection_id, currency, day, zone, sum(new)::bigint AS new, sum(reactivation)::bigint AS reactivation,
            sum(expansion)::bigint AS expansion, -sum(contraction)::bigint AS contraction, -sum(churn)::bigint AS churn,
            sum(policy)::bigint AS policy, sum(source)::bigint AS source, sum(correction)::bigint AS correction,
            sum(customers)::bigint AS customers
-    FROM daily_deltas
-    GROUP BY workspace_id, connection_id, currency, day
+    FROM zoned
+    GROUP BY workspace_id, connection_id, currency, day, zone
 ), spans AS (
     SELECT workspace_id, connection_id, currency, min(day) AS first,
-           greatest(max(day), (SELECT max((now() + ahead) AT TIME ZONE 'UTC')::date FROM clocks)) AS last
-    FROM deltas
+           greatest(max(day), ((SELECT instant FROM present) AT TIME ZONE max(zone))::date) AS last
+    FROM daily
     GROUP BY workspace_id, connection_id, currency
 ), days AS (
     SELECT s.workspace_id, s.connection_id, s.currency, d.day::date AS day
@@ -55,7 +67,7 @@ WITH deltas AS (
            coalesce(d.source, 0) AS source, coalesce(d.correction, 0) AS correction,
            coalesce(d.customers, 0) AS customers
     FROM days y
-    LEFT JOIN deltas d USING (workspace_id, connection_id, currency, day)
+    LEFT JOIN daily d USING (workspace_id, connection_id, currency, day)
 ), summed AS (
     SELECT f.*,
            sum(new + reactivation + expansion - contraction - churn + policy + source + correction)
@@ -74,7 +86,7 @@ COMMENT ON VIEW analytics.mrr_daily IS 'MRR of every day and currency, none left
 COMMENT ON COLUMN analytics.mrr_daily.workspace_id IS 'The company that sees it.';
 COMMENT ON COLUMN analytics.mrr_daily.connection_id IS 'The Stripe account in one mode that it comes from.';
 COMMENT ON COLUMN analytics.mrr_daily.currency IS 'ISO 4217 code in lower case. Amounts of different currencies are never added.';
-COMMENT ON COLUMN analytics.mrr_daily.day IS 'The day, in UTC.';
+COMMENT ON COLUMN analytics.mrr_daily.day IS 'The day, in the workspace''s time zone as it is set now; UTC where none is.';
 COMMENT ON COLUMN analytics.mrr_daily.mrr_start IS 'MRR when the day began, minor units a month.';
 COMMENT ON COLUMN analytics.mrr_daily.new IS 'Added by customers with MRR for the first time.';
 COMMENT ON COLUMN analytics.mrr_daily.reactivation IS 'Added by customers that had MRR before and had none.';
