@@ -126,7 +126,7 @@ _HEADLINES: Mapping[Phase, tuple[Tone, str, str]] = {
         "The key is stored, sealed. It will be used as soon as a poller runs.",
     ),
     "validating": ("busy", "Checking the key", "One call to Stripe, then one for each permission."),
-    "refused": ("bad", "This key does not work", ""),
+    "refused": ("bad", "Stripe did not accept this key", ""),
     "first_minute": ("busy", "Reading your account", "Failed payments and lapsed subscriptions come first."),
     "syncing": ("busy", "Filling in the history", "Your figures are there. The last 90 days follow."),
     "live": ("good", "Connected", ""),
