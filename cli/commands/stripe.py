@@ -1,5 +1,6 @@
-"""`dropfix stripe`: connect an account, see how it is, disconnect."""
+"""`dropfix stripe`: connect an account, see how it is and what was asked of it, disconnect."""
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from cli.console_api import ConsoleApi
-from cli.errors import FAILED, NOT_RUNNING, CommandError
+from cli.errors import FAILED, NOT_RUNNING, USAGE, CommandError
 from cli.output import done, out, print_json, progress, suggest
+from cli.places import running_stack
+from services.poller import commands as poller
 
 app = typer.Typer(help="The Stripe account: connect, look, disconnect.", no_args_is_help=True)
 DataDir = Annotated[Path | None, typer.Option(help="The stack's data folder.")]
@@ -109,6 +112,43 @@ def _print(connection: dict[str, Any]) -> None:
         out.print(f"  [yellow]missing[/] {missing['resource']}: {missing['without']}")
     if connection.get("reads_allowed"):
         out.print(f"  {connection['reads_used']:,} of {connection['reads_allowed']:,} reads used in 30 days")
+
+
+@app.command()
+def calls(
+    connection_id: poller.ConnectionId = None,
+    purpose: poller.Purpose = None,
+    request_id: poller.RequestId = None,
+    failed: poller.Failed = False,
+    limit: poller.Limit = 50,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the requests made to Stripe, as its own log shows them (Developers → Logs)."""
+    database = _address_of("database", "DATABASE_URL", data_dir)
+    poller.calls(database, connection_id, purpose, request_id, failed, limit, as_json)
+
+
+@app.command()
+def explain(object_id: poller.ObjectId, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Say how an object came to be known: which requests saw it, what changed, which records carry it."""
+    database = _address_of("database", "DATABASE_URL", data_dir)
+    kafka = _address_of("kafka", "KAFKA_BOOTSTRAP_SERVERS", data_dir)
+    poller.explain(object_id, database, kafka, as_json)
+
+
+def _address_of(server: str, setting: str, data_dir: Path | None) -> str:
+    """A server of the stack that is named or runs; else the one that the environment names."""
+    named = os.environ.get(setting)
+    if named and data_dir is None:
+        return named
+    _, report = running_stack(data_dir)
+    address = report.addresses.get(server) or named
+    if not address:
+        raise CommandError(
+            f"the stack that runs has no {server} of its own", remedy=f"name it by {setting}", code=USAGE
+        )
+    return address
 
 
 @app.command()

@@ -16,9 +16,9 @@ from runtime.database import Connection
 from schemas.catalogue import STRIPE_API_CALL
 from schemas.envelope import Envelope
 from schemas.events.stripe import ApiCall
-from schemas.ids import call_id
 from services.poller.budget import Reads
 from services.poller.calls import CallMade
+from services.poller.explain import call_of
 from services.poller.outside import Outside
 from services.poller.statements import statement
 
@@ -97,7 +97,7 @@ class Audit:
 def _event(audited: Audited) -> ApiCall:
     call = audited.call
     return ApiCall(
-        call_id=call_id(request_key=f"{audited.connection_id}/{call.version}"),
+        call_id=call_of(audited.connection_id, call.version),
         connection_id=audited.connection_id,
         at=call.at,
         endpoint=call.endpoint,

@@ -25,3 +25,18 @@ INSERT INTO read_days AS mine (account, day, lists, focused, others)
 SELECT %(account)s, day, lists, focused, others FROM before
 ON CONFLICT (account, day) DO UPDATE SET lists = mine.lists + EXCLUDED.lists,
     focused = mine.focused + EXCLUDED.focused, others = mine.others + EXCLUDED.others
+
+-- name: calls
+SELECT called_at, connection_id, endpoint, parameters, purpose, status, error, request_id, milliseconds, objects,
+       reads_used, reads_allowed
+FROM analytics.api_calls
+WHERE (%(connection_id)s::text IS NULL OR connection_id = %(connection_id)s)
+  AND (%(purpose)s::text IS NULL OR purpose = %(purpose)s)
+  AND (%(request_id)s::text IS NULL OR request_id = %(request_id)s)
+  AND (NOT %(failed)s OR status IS NULL OR status >= 400)
+ORDER BY called_at DESC, call_id LIMIT %(limit)s
+
+-- name: calls_by_id
+SELECT call_id::text, called_at, connection_id, endpoint, parameters, purpose, status, error, request_id, milliseconds,
+       objects, reads_used, reads_allowed
+FROM analytics.api_calls WHERE call_id = ANY(%(ids)s::uuid[])

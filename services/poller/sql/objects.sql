@@ -79,3 +79,7 @@ INSERT INTO cursors (connection_id, name, at, after_id, pass_version)
 VALUES (%(connection_id)s, %(name)s, %(at)s, %(after_id)s, %(pass_version)s)
 ON CONFLICT (connection_id, name) DO UPDATE SET
     at = EXCLUDED.at, after_id = EXCLUDED.after_id, pass_version = EXCLUDED.pass_version
+
+-- name: objects_named
+SELECT connection_id, object_id, kind, subject, status, deleted, version, seen_version, due_at
+FROM poller.objects WHERE object_id = %(object_id)s ORDER BY connection_id
