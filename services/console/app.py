@@ -18,6 +18,7 @@ from runtime.kafka import Broker
 from runtime.logs import get_logger
 from runtime.service import Frame
 from services.console.connections import Connections
+from services.console.decisions import Decisions
 from services.console.figures import FigureStore
 from services.console.live import LiveUpdates
 from services.console.overview import overview_of, scope_of
@@ -89,6 +90,7 @@ def assembled(settings: ConsoleSettings, frame: Frame, *, address: str) -> Itera
                 store=store,
                 write_keys=WriteKeys(store.use_write_key),
                 connections=connections,
+                decisions=Decisions(pool, clock=frame.clock, decided=relay.wake),
                 figures=figures,
                 publisher=publisher,
                 live=live,

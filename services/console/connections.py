@@ -7,25 +7,19 @@ from typing import Any
 
 import psycopg
 from psycopg.rows import class_row
-from psycopg.types.json import Jsonb
 
-from pipeline.outbox import row_of, write_rows
-from pipeline.processor import Message
 from runtime.clock import Clock
 from runtime.database import Connection as Db
 from runtime.database import Pool
 from runtime.vault import PublicKey
-from schemas.catalogue import CONTROL_DECISION
-from schemas.events.control import Decision
-from schemas.subjects import kept_key
+from services.console.decisions import new_decision, write_decision
 from services.console.errors import Refused
 from services.console.identifiers import mint_id
 from services.console.keys import AcceptedKey, RefusedKey, assess_key
 from services.console.model import Connection, Status, Watched
 from services.console.sql import statements
-from services.console.store import BORROW_WITHIN_S, SCHEMA
+from services.console.store import BORROW_WITHIN_S
 
-SOURCE = "dropfix/console"
 NOT_THERE = (
     psycopg.errors.UndefinedTable,
     psycopg.errors.UndefinedColumn,
@@ -81,18 +75,19 @@ class Connections:
             "livemode_claimed": accepted.livemode,
             "at": at,
         }
-        made = self._decision(
+        made = new_decision(
+            self._clock,
             workspace_id,
-            connection_id,
             "connection.made",
-            decided_by,
             {"livemode_claimed": accepted.livemode, "key_kind": accepted.kind},
+            decided_by=decided_by,
+            connection_id=connection_id,
         )
         with self._pool.connection(timeout=BORROW_WITHIN_S) as db:
             for refused in _refused(db, workspace_id):
                 self._end(db, workspace_id, refused, decided_by, "refused")
             db.execute(_SQL["add"], row)
-            _decide(db, made)
+            write_decision(db, made)
         self._decided()
         return Submitted(connection_id, accepted)
 
@@ -119,23 +114,16 @@ class Connections:
         parameters = {"workspace_id": workspace_id, "connection_id": connection_id, "at": self._clock.machine_now()}
         if db.execute(_SQL["end"], parameters).fetchone() is None:
             return False
-        _decide(db, self._decision(workspace_id, connection_id, "connection.ended", decided_by, {"reason": why}))
-        return True
-
-    def _decision(
-        self, workspace_id: str, connection_id: str, kind: str, decided_by: str, detail: dict[str, Any]
-    ) -> Decision:
-        now = self._clock.now()
-        return Decision(
-            decision_id=mint_id("dec", self._clock.machine_now()),
-            workspace_id=workspace_id,
-            connection_id=connection_id,
-            kind=kind,
-            detail=detail,
+        ended = new_decision(
+            self._clock,
+            workspace_id,
+            "connection.ended",
+            {"reason": why},
             decided_by=decided_by,
-            decided_at=now,
-            effective_at=now,
+            connection_id=connection_id,
         )
+        write_decision(db, ended)
+        return True
 
 
 def _refused(db: Db, workspace_id: str) -> list[str]:
@@ -145,24 +133,6 @@ def _refused(db: Db, workspace_id: str) -> list[str]:
     except NOT_THERE:
         return []
     return [str(row[0]) for row in rows]
-
-
-def _decide(db: Db, decision: Decision) -> None:
-    """Keep the decision, and have it published: in the transaction that carries it out."""
-    row = decision.model_dump()
-    db.execute(_SQL["add_decision"], {**row, "detail": Jsonb(row["detail"])})
-    message = Message(
-        topic=CONTROL_DECISION,
-        subject=decision.workspace_id,
-        key=kept_key(decision.workspace_id, decision.decision_id, 1),
-        id=decision.decision_id,
-        workspace_id=decision.workspace_id,
-        value=decision.encode(),
-        time=decision.decided_at,
-        connection_id=decision.connection_id,
-        object_id=decision.decision_id,
-    )
-    write_rows(db, SCHEMA, [row_of(message, source=SOURCE)])
 
 
 def _read(db: Db, statement: str, parameters: dict[str, Any]) -> list[Connection]:

@@ -27,8 +27,3 @@ SELECT connection_id, state, reason, remedy, warnings, account_id, account_name,
     customers_counted, connected_at, first_minute_at, synced_at, last_poll_at, next_poll_at, last_error,
     reads_used, reads_allowed, calls_last_poll, updated_at
 FROM poller.connection_status WHERE workspace_id = %(workspace_id)s AND connection_id = ANY(%(connection_ids)s)
-
--- name: add_decision
-INSERT INTO decisions (decision_id, workspace_id, connection_id, kind, detail, decided_by, why, decided_at, effective_at)
-VALUES (%(decision_id)s, %(workspace_id)s, %(connection_id)s, %(kind)s, %(detail)s, %(decided_by)s, %(why)s,
-    %(decided_at)s, %(effective_at)s)

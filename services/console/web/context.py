@@ -12,6 +12,7 @@ from starlette.responses import Response
 from runtime.clock import Clock
 from runtime.health import Health
 from services.console.connections import Connections
+from services.console.decisions import Decisions
 from services.console.errors import NotSignedIn, Refused
 from services.console.figures import FigureStore
 from services.console.identifiers import form_token, same
@@ -47,6 +48,7 @@ class Console:
     health: Health
     store: Store
     connections: Connections
+    decisions: Decisions
     figures: FigureStore
     write_keys: WriteKeys
     publisher: Publisher

@@ -71,6 +71,14 @@ class DisconnectRequest(BaseModel):
     workspace: str | None = None
 
 
+class DecisionRequest(BaseModel):
+    kind: str
+    detail: dict[str, Any] = {}
+    connection_id: str | None = None
+    workspace: str | None = None
+    why: str | None = None
+
+
 class SetupRequest(BaseModel):
     workspace: str
     email: str
@@ -145,6 +153,38 @@ def disconnect(console: ConsoleHere, decided_by: Operator, wanted: DisconnectReq
     if not console.connections.end(workspace_id, wanted.connection_id, decided_by=decided_by):
         raise _no_connection()
     return {"connection_id": wanted.connection_id, "state": "ended"}
+
+
+@router.post("/decisions")
+def decide(console: ConsoleHere, decided_by: Operator, wanted: DecisionRequest) -> Response:
+    """201 with the decision and when it counts from; 422 with what is wrong with it."""
+    decision = console.decisions.decide(
+        _workspace(console, wanted.workspace),
+        wanted.kind,
+        wanted.detail,
+        decided_by=decided_by,
+        connection_id=wanted.connection_id,
+        why=wanted.why,
+    )
+    return JSONResponse(decision.model_dump(mode="json"), HTTPStatus.CREATED)
+
+
+@router.get("/decisions")
+def decisions(console: ConsoleHere, workspace: str | None = None) -> Any:
+    """What the workspace has set, and its latest decisions, the last first."""
+    workspace_id = _workspace(console, workspace)
+    decided = console.decisions.decided(workspace_id)
+    return {
+        "workspace_id": workspace_id,
+        "settings": decided.settings.model_dump(),
+        "thresholds": decided.thresholds.model_dump(),
+        "sender": decided.sender.model_dump() if decided.sender else None,
+        "sending": decided.mode,
+        "history": [
+            {**entry.decision.model_dump(mode="json"), "by": entry.by}
+            for entry in console.decisions.history(workspace_id)
+        ],
+    }
 
 
 @router.get("/overview")

@@ -1,0 +1,217 @@
+"""What people decide: checked, kept and put on `control.decision.v1` in one transaction, and read back."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from pipeline.outbox import row_of, write_rows
+from pipeline.processor import Message
+from runtime.clock import Clock
+from runtime.database import Connection as Db
+from runtime.database import Pool
+from schemas.catalogue import CONTROL_DECISION
+from schemas.errors import InvalidDecision
+from schemas.events.control import Decision
+from schemas.events.decisions import (
+    LEAD,
+    DunningSender,
+    DunningSending,
+    SignalThresholds,
+    WorkspaceSettings,
+    check_decision,
+    kind_named,
+)
+from schemas.subjects import kept_key
+from services.console.errors import Refused
+from services.console.identifiers import mint_id
+from services.console.sql import statements
+from services.console.store import BORROW_WITHIN_S, SCHEMA
+
+SOURCE = "dropfix/console"
+HISTORY = 50
+_SETTINGS = ("workspace.settings", "signals.thresholds", "dunning.sender", "dunning.sending")
+_MAX_WHY = 500
+_SQL = statements("decisions")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A decision as the history shows it: who made it (an e-mail address, or `operator`), and its kind in words."""
+
+    decision: Decision
+    by: str
+
+    @property
+    def label(self) -> str:
+        try:
+            return kind_named(self.decision.kind).label
+        except InvalidDecision:
+            return self.decision.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a workspace has set, as last decided; `pending_from` is when the last of it begins to count, if that is
+    still ahead."""
+
+    settings: WorkspaceSettings = field(default_factory=WorkspaceSettings)
+    thresholds: SignalThresholds = field(default_factory=SignalThresholds)
+    sender: DunningSender | None = None
+    sending: DunningSending | None = None
+    pending_from: datetime | None = None
+
+    @property
+    def mode(self) -> str:
+        """Whether emails go, as decided: on, shadow or off."""
+        return self.sending.mode if self.sending else "off"
+
+
+class Decisions:
+    """The decisions of all workspaces; every method names one, and sees no other."""
+
+    def __init__(self, pool: Pool, *, clock: Clock, decided: Callable[[], None]) -> None:
+        """`decided` is called after a commit that left a decision in the outbox."""
+        self._pool = pool
+        self._clock = clock
+        self._decided = decided
+
+    def decide(
+        self,
+        workspace_id: str,
+        kind: str,
+        detail: Mapping[str, Any],
+        *,
+        decided_by: str,
+        connection_id: str | None = None,
+        why: str | None = None,
+    ) -> Decision:
+        """Check a decision, keep it and have it published; raises Refused saying what is wrong with it."""
+        checked = _checked(kind, detail, connection_id)
+        decision = new_decision(
+            self._clock, workspace_id, kind, checked, decided_by=decided_by, connection_id=connection_id, why=why
+        )
+        with self._pool.connection(timeout=BORROW_WITHIN_S) as db:
+            if connection_id is not None:
+                _must_be_of(db, workspace_id, connection_id)
+            write_decision(db, decision)
+        self._decided()
+        return decision
+
+    def history(self, workspace_id: str, after: tuple[str, str] | None = None) -> list[Entry]:
+        """Decisions, the latest first; at most HISTORY of them, those before `after` (decided at, id)."""
+        after_at, after_id = after or (None, None)
+        parameters = {"workspace_id": workspace_id, "after_at": after_at, "after_id": after_id, "limit": HISTORY}
+        with self._pool.connection(timeout=BORROW_WITHIN_S) as db:
+            rows = db.execute(_SQL["history"], parameters).fetchall()
+        return [Entry(_decision_of(row[:9]), by=row[9] or row[5]) for row in rows]
+
+    def decided(self, workspace_id: str) -> Decided:
+        """What the workspace has set."""
+        parameters = {"workspace_id": workspace_id, "kinds": list(_SETTINGS)}
+        with self._pool.connection(timeout=BORROW_WITHIN_S) as db:
+            rows = db.execute(_SQL["of_kinds"], parameters).fetchall()
+        return decided_of(rows, self._clock.now())
+
+
+def decided_of(rows: list[tuple[Any, ...]], now: datetime) -> Decided:
+    """(kind, detail, effective at), in the order in which they count, folded: every field as it was last given."""
+    given: dict[str, dict[str, Any]] = {}
+    for kind, detail, _ in rows:
+        before = given.get(kind, {}) if kind in {"workspace.settings", "signals.thresholds"} else {}
+        given[kind] = {**before, **detail}
+    ahead = [effective_at for _, _, effective_at in rows if effective_at > now]
+    sender, sending = given.get("dunning.sender"), given.get("dunning.sending")
+    return Decided(
+        settings=WorkspaceSettings(**given.get("workspace.settings", {})),
+        thresholds=SignalThresholds(**given.get("signals.thresholds", {})),
+        sender=DunningSender(**sender) if sender else None,
+        sending=DunningSending(**sending) if sending else None,
+        pending_from=max(ahead, default=None),
+    )
+
+
+def new_decision(
+    clock: Clock,
+    workspace_id: str,
+    kind: str,
+    detail: Mapping[str, Any],
+    *,
+    decided_by: str,
+    connection_id: str | None = None,
+    why: str | None = None,
+) -> Decision:
+    """A decision made now. What sets a policy or a threshold counts from LEAD on: a minute of the machine's time."""
+    now = clock.now()
+    lead = LEAD * clock.rate if kind_named(kind).ahead else LEAD * 0
+    return Decision(
+        decision_id=mint_id("dec", clock.machine_now()),
+        workspace_id=workspace_id,
+        connection_id=connection_id,
+        kind=kind,
+        detail=dict(detail),
+        decided_by=decided_by,
+        why=why.strip()[:_MAX_WHY] or None if why else None,
+        decided_at=now,
+        effective_at=now + lead,
+    )
+
+
+def write_decision(db: Db, decision: Decision) -> None:
+    """Keep the decision, and have it published: in the transaction that carries it out."""
+    row = decision.model_dump()
+    db.execute(_SQL["add"], {**row, "detail": Jsonb(row["detail"])})
+    message = Message(
+        topic=CONTROL_DECISION,
+        subject=decision.workspace_id,
+        key=kept_key(decision.workspace_id, decision.decision_id, 1),
+        id=decision.decision_id,
+        workspace_id=decision.workspace_id,
+        value=decision.encode(),
+        time=decision.decided_at,
+        connection_id=decision.connection_id,
+        object_id=decision.decision_id,
+    )
+    write_rows(db, SCHEMA, [row_of(message, source=SOURCE)])
+
+
+def _checked(kind: str, detail: Mapping[str, Any], connection_id: str | None) -> dict[str, Any]:
+    try:
+        by_its_act = kind_named(kind).by_its_act
+        checked = check_decision(kind, detail, connection_id=connection_id)
+    except InvalidDecision as error:
+        raise Refused("bad_decision", f"{error}.", "", HTTPStatus.UNPROCESSABLE_ENTITY) from None
+    if by_its_act:
+        raise Refused(
+            "made_by_its_act",
+            f"{kind} is decided by doing it.",
+            "Connect or disconnect the account instead.",
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+        )
+    return checked
+
+
+def _must_be_of(db: Db, workspace_id: str, connection_id: str) -> None:
+    row = db.execute(
+        _SQL["connection_is_of"], {"workspace_id": workspace_id, "connection_id": connection_id}
+    ).fetchone()
+    if row is None or not row[0]:
+        raise Refused("no_connection", "There is no such connection here.", "See the status.", HTTPStatus.NOT_FOUND)
+
+
+def _decision_of(row: tuple[Any, ...]) -> Decision:
+    names = (
+        "decision_id",
+        "workspace_id",
+        "connection_id",
+        "kind",
+        "detail",
+        "decided_by",
+        "why",
+        "decided_at",
+        "effective_at",
+    )
+    return Decision(**dict(zip(names, row, strict=True)))

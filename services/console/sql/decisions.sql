@@ -1,0 +1,19 @@
+-- name: add
+INSERT INTO decisions (decision_id, workspace_id, connection_id, kind, detail, decided_by, why, decided_at, effective_at)
+VALUES (%(decision_id)s, %(workspace_id)s, %(connection_id)s, %(kind)s, %(detail)s, %(decided_by)s, %(why)s,
+    %(decided_at)s, %(effective_at)s)
+
+-- name: connection_is_of
+SELECT EXISTS (SELECT FROM connections WHERE workspace_id = %(workspace_id)s AND connection_id = %(connection_id)s)
+
+-- name: history
+SELECT d.decision_id, d.workspace_id, d.connection_id, d.kind, d.detail, d.decided_by, d.why, d.decided_at,
+    d.effective_at, m.email
+FROM decisions d LEFT JOIN members m ON m.member_id = d.decided_by AND m.workspace_id = d.workspace_id
+WHERE d.workspace_id = %(workspace_id)s
+    AND (%(after_at)s::timestamptz IS NULL OR (d.decided_at, d.decision_id) < (%(after_at)s, %(after_id)s))
+ORDER BY d.decided_at DESC, d.decision_id DESC LIMIT %(limit)s
+
+-- name: of_kinds
+SELECT kind, detail, effective_at FROM decisions
+WHERE workspace_id = %(workspace_id)s AND kind = ANY(%(kinds)s) ORDER BY effective_at, decision_id
