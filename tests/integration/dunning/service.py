@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, LiteralString
+from urllib.parse import urlsplit, urlunsplit
 
 import kafka
 import psycopg
@@ -17,6 +18,7 @@ from deploy.embedded.ports import LOOPBACK, choose_ports
 from pipeline.records import Record
 from runtime.clock import Anchor, write_clock
 from runtime.kafka import Broker, Producer
+from runtime.migrations import migrate
 from schemas.catalogue import CONTROL_DECISION, DUNNING_EVENT, STRIPE_REFRESH_REQUEST, STRIPE_REFRESH_RESULT
 from services.dunning.processor import INPUTS
 from services.dunning.schema import MIGRATIONS
@@ -144,6 +146,7 @@ class Dunning(Consumer):
     def open(self) -> "Dunning":
         """Topics, tables, an armed workspace, and a customer with a subscription."""
         self.prepare(now=START - 10 * DAY)
+        migrate(self.database, [MIGRATIONS], passwords={"dunning": PASSWORD})
         self.poller = Poller(self._broker)
         self.poller.start()
         armed = START - 30 * DAY
@@ -157,6 +160,12 @@ class Dunning(Consumer):
         self.see(customer(), at=START - 20 * DAY)
         self.see(subscription(), at=START - 20 * DAY)
         return self
+
+    def start(self, *, failpoints: str = "") -> None:
+        """As the service's own role, with what it may do."""
+        admin, self.database = self.database, own_url(self.database)
+        super().start(failpoints=failpoints)
+        self.database = admin
 
     def see(self, obj: Mapping[str, Any], *, at: datetime, **options: Any) -> int:
         """The poller saw an object; gives the version."""
@@ -205,7 +214,8 @@ class Dunning(Consumer):
         folder = self.folder / "another"
         folder.mkdir()
         (folder / "clock.json").write_bytes((self.folder / "clock.json").read_bytes())
-        worker = Consumer(self.schema, self.inputs, self.kafka, self.prefix, self.database, folder, self.outputs)
+        database = own_url(self.database)
+        worker = Consumer(self.schema, self.inputs, self.kafka, self.prefix, database, folder, self.outputs)
         worker.start()
         return worker
 
@@ -242,6 +252,13 @@ class Dunning(Consumer):
         super().close()
 
 
+def own_url(admin_url: str) -> str:
+    """The database's address for the service's own role."""
+    parts = urlsplit(admin_url)
+    return urlunsplit(parts._replace(netloc=f"dropfix_dunning:{PASSWORD}@{parts.netloc.rpartition('@')[2]}"))
+
+
+PASSWORD = "only-for-tests"
 _UNSETTLED = "SELECT 1 FROM dunning_io.mails WHERE state = 'sending'"
 
 

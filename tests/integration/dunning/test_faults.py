@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from services.dunning.armoury import arm_database
 from tests.integration.dunning.service import Dunning, SmtpServer
 from tests.unit.dunning.build import DAY, HOUR, START
 
@@ -143,6 +144,19 @@ def test_a_cloned_database_sends_nothing_until_it_is_armed(dunning: Dunning) -> 
     dunning.set_clock(FIRST + 3 * DAY)
     dunning.until("it says so", lambda: "dropfix dunning arm" in (dunning.waits_for() or ""))
     assert len(dunning.mails()) == 1
+    assert arm_database(dunning.database, dunning.kafka, prefix=dunning.prefix, by="a test") is None
+    dunning.until_mails(2)
+
+
+def test_arming_needs_the_log_to_be_read_to_its_end(dunning: Dunning) -> None:
+    dunning.fail()
+    dunning.set_clock(FIRST)
+    dunning.start()
+    dunning.until_mails(1)
+    assert dunning.stop() == 0
+    dunning.execute("UPDATE offsets SET next_offset = 0 WHERE topic = 'dunning.event.v1'")
+    reason = arm_database(dunning.database, dunning.kafka, prefix=dunning.prefix, by="a test", seconds=1)
+    assert "are not read yet" in (reason or "")
 
 
 def test_an_email_in_the_log_that_the_ledger_does_not_know_disarms(dunning: Dunning) -> None:
