@@ -6,7 +6,16 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.poller.budget import FLOOR, POLLS_A_DAY, Meter, Reads, allowed_reads, focused_a_day, kept
+from services.poller.budget import (
+    FLOOR,
+    KEPT_FOR_REFRESHES,
+    POLLS_A_DAY,
+    Meter,
+    Reads,
+    allowed_reads,
+    focused_a_day,
+    kept,
+)
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -88,3 +97,15 @@ def test_focused_reads_stop_when_the_day_is_spent(asked: int) -> None:
             meter.count("focused", START)
             made += 1
     assert made == min(asked, focused_a_day(FLOOR))
+
+
+def test_some_of_a_days_focused_reads_are_kept_for_fresh_reads_that_are_asked_for() -> None:
+    meter = Meter(today=START.date())
+    while meter.timed_left:
+        meter.count("focused", START)
+    left = meter.focused_left
+    assert left == focused_a_day(FLOOR) // KEPT_FOR_REFRESHES
+    while meter.focused_left:
+        meter.count("refresh", START)
+    assert meter.timed_left == 0
+    assert meter.days[START.date()].focused == focused_a_day(FLOOR)
