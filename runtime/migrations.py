@@ -47,7 +47,7 @@ def migrate(admin_url: str, services: Iterable[ServiceSchema], *, passwords: Map
     order given, which is the order of the grants between them. Raises MigrationError naming the service and the file.
     """
     services = list(services)
-    _prepare(admin_url, [service.role for service in services], passwords or {})
+    prepare(admin_url, services, passwords=passwords)
     applied = 0
     for service in services:
         applied += apply_folders(admin_url, service)
@@ -56,13 +56,15 @@ def migrate(admin_url: str, services: Iterable[ServiceSchema], *, passwords: Map
     return applied
 
 
-def _prepare(admin_url: str, roles: list[ServiceRole], passwords: Mapping[str, str]) -> None:
+def prepare(admin_url: str, services: Iterable[ServiceSchema], *, passwords: Mapping[str, str] | None = None) -> None:
+    """Make the roles and the empty schemas alone: what a dump needs to be restored, and what migrating does first."""
+    roles, given = [service.role for service in services], passwords or {}
     readers = [role.name for role in roles if role.reads_analytics]
     for attempt in range(_PREPARATIONS):
         try:
             with psycopg.connect(admin_url) as admin:
-                prepare_roles(admin, roles, passwords)
-                prepare_readers(admin, readers, operator_password=passwords.get(OPERATOR))
+                prepare_roles(admin, roles, given)
+                prepare_readers(admin, readers, operator_password=given.get(OPERATOR))
         except psycopg.errors.InternalError_:  # "tuple concurrently updated"
             sleep(0.05 * (attempt + 1))
         else:

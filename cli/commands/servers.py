@@ -51,9 +51,12 @@ def migrate(
             help="Folder with a file `password_NAME` for each service and the operator; without it none changes."
         ),
     ] = None,
+    roles_only: Annotated[
+        bool, typer.Option("--roles-only", help="Make the roles and empty schemas alone, for a dump to be restored.")
+    ] = False,
 ) -> None:
     """Bring every service's tables to their newest version."""
-    from runtime.migrations import OPERATOR
+    from runtime.migrations import OPERATOR, prepare
     from runtime.migrations import migrate as apply
     from runtime.settings import read_secret
 
@@ -62,7 +65,12 @@ def migrate(
         database_url = _with_password(database_url, read_secret("--password-file", password_file))
     names = [OPERATOR, *(service.name for service in found)]
     given = {name: _password(passwords, name) for name in names} if passwords else {}
-    applied = apply(database_url, [service.schema() for service in found], passwords=given)
+    schemas = [service.schema() for service in found]
+    if roles_only:
+        prepare(database_url, schemas, passwords=given)
+        done("the roles are there")
+        return
+    applied = apply(database_url, schemas, passwords=given)
     done(f"{applied} migration(s) applied" if applied else "every table is at its newest version")
 
 
