@@ -30,7 +30,7 @@ _WAKE = "NOTIFY dropfix_connections"
 """The poller looks every two seconds of the machine's time; whoever moves time wakes it."""
 
 _POLLS_DUE = sql.SQL(
-    "SELECT count(*) FROM poller.connections"
+    "SELECT (SELECT count(*) FROM poller.refreshes) + count(*) FROM poller.connections"
     " WHERE phase IN ('validating', 'first_minute') OR (phase = 'live' AND next_at <= {})"
 )
 

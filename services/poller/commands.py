@@ -95,23 +95,19 @@ def explain(object_id: ObjectId, database: DatabaseUrl, kafka: KafkaServers, as_
 
 
 def print_calls(found: Sequence[Request], *, as_json: bool) -> None:
-    """Requests as a table, or as JSON."""
+    """Requests a line each, as Stripe's own log has them, or as JSON."""
     if as_json:
         typer.echo(json.dumps([asdict(request) for request in found], indent=2, default=str))
         return
-    table = Table("at (UTC)", "status", "request", "for", "objects", "ms", "Stripe's id", "reads of 30 days")
     for request in found:
-        table.add_row(
-            f"{request.called_at:%Y-%m-%d %H:%M:%S}",
-            escape(status_of(request)),
-            escape(f"GET {request.endpoint}{parameters_of(request)}"),
-            request.purpose,
-            str(request.objects),
-            str(request.milliseconds),
-            request.request_id or "–",
-            f"{request.reads_used:,} of {request.reads_allowed:,}",
+        _out.print(
+            f"{request.called_at:%Y-%m-%d %H:%M:%S} [bold]{escape(status_of(request))}[/]"
+            f" GET {escape(request.endpoint + parameters_of(request))}"
+            f"  [dim]{request.purpose} · {request.objects} objects · {request.milliseconds} ms"
+            f" · {request.request_id or 'no id'} · {request.connection_id}[/]"
         )
-    _out.print(table)
+    if found:
+        _err.print(f"{found[0].reads_used:,} of {found[0].reads_allowed:,} reads used in 30 days by then, times in UTC")
 
 
 def print_histories(object_id: str, found: Sequence[History], *, as_json: bool) -> None:
