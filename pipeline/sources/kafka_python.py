@@ -103,6 +103,19 @@ class _Assignment:
 kafka.ConsumerRebalanceListener.register(_Assignment)
 
 
+def finishing_joins(consumer: Any) -> Any:
+    """The consumer, which finishes every join that it began.
+
+    kafka-python 3.0.12 forgets a join that a poll's time-out interrupted if what asked for it was other metadata than
+    before: by the time of the next poll that is no reason any more. It then has given its partitions back, sends no
+    heartbeat, and never joins again.
+    """
+    coordinator = consumer._coordinator  # the library has no seam here
+    wanted = coordinator.need_rejoin
+    coordinator.need_rejoin = lambda: coordinator._join_task is not None or wanted()
+    return consumer
+
+
 class KafkaPythonSource:
     """The default of services that need no asyncio. `instance_id` makes the worker a static member of the group."""
 
@@ -146,7 +159,7 @@ class KafkaPythonSource:
         failures = 0
         while not stopping.is_set():
             try:
-                return kafka.KafkaConsumer(**self._options)
+                return finishing_joins(kafka.KafkaConsumer(**self._options))
             except kafka.errors.KafkaError as error:
                 failures += 1
                 log.warning("no Kafka yet", bootstrap_servers=self._broker.bootstrap_servers, reason=repr(error))
