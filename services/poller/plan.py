@@ -36,6 +36,9 @@ SWEEPS: tuple[str, ...] = ("C", "G", "S")
 
 SLOT_CYCLE = "CGCGBCGCGFCG"
 FLOOR_CYCLE = "AGDGAGEGACGF"
+SWEEPS_A_DAY = SLOT_CYCLE.count("G") * POLLS_A_DAY // len(SLOT_CYCLE)
+"""Turns of the sweep of subscriptions in an ordinary account's day."""
+MOST_LENT = 6
 SHARED_TURN = "FSI"
 """Calls that take turns in the place of F in a cycle; disputes only where the key may read them."""
 EXTRAS: Mapping[str, tuple[int, int]] = {"E": (48, 11), "C": (144, 37), "F": (144, 83), "S": (144, 120)}
@@ -84,8 +87,15 @@ def tier_of(sizes: Sizes, *, allowed: int) -> Tier:
     return "normal" if sizes.subscriptions <= LARGE else "large"
 
 
-def letters_of(tier: Tier, tick: int, *, disputes: bool = True) -> tuple[str, ...]:
-    """The list calls of a poll, before the budget."""
+def lent_to_customers(sizes: Sizes) -> int:
+    """How many of twelve turns the sweep of subscriptions lends to that of customers: what it does not need to go
+    through its pages in a day, half at most."""
+    needed = -(-sizes.subscriptions // PAGE)
+    return max(0, min(MOST_LENT, 12 * (SWEEPS_A_DAY - needed) // SWEEPS_A_DAY))
+
+
+def letters_of(tier: Tier, tick: int, *, disputes: bool = True, lent: int = 0) -> tuple[str, ...]:
+    """The list calls of a poll, before the budget. `lent` as `lent_to_customers` gives it."""
     sharing = SHARED_TURN if disputes else SHARED_TURN.replace("I", "")
     match tier:
         case "tiny" | "small":
@@ -93,7 +103,7 @@ def letters_of(tier: Tier, tick: int, *, disputes: bool = True) -> tuple[str, ..
         case "floor":
             return (_turn(FLOOR_CYCLE, tick, sharing),)
         case "normal":
-            return ("A", "D", "E", _turn(SLOT_CYCLE, tick, sharing))
+            return ("A", "D", "E", _lend(_turn(SLOT_CYCLE, tick, sharing), tick, lent))
         case "large":
             return ("A", "D", "E", _turn(SLOT_CYCLE.replace("G", "C"), tick, sharing), "G")
 
@@ -107,6 +117,15 @@ def extras_of(tier: Tier, tick: int) -> tuple[str, ...]:
 def _turn(cycle: str, tick: int, sharing: str) -> str:
     letter = cycle[tick % len(cycle)]
     return sharing[tick // len(cycle) % len(sharing)] if letter == "F" else letter
+
+
+def _lend(letter: str, tick: int, lent: int) -> str:
+    """The same, or S where this turn of G is one of those that are lent, which are spread evenly."""
+    if letter != "G":
+        return letter
+    cycles, at = divmod(tick, len(SLOT_CYCLE))
+    number = cycles * SLOT_CYCLE.count("G") + SLOT_CYCLE[:at].count("G")
+    return "S" if (number + 1) * lent // 12 > number * lent // 12 else "G"
 
 
 def call_of(
@@ -238,7 +257,8 @@ def bound_seconds(bound: Bound, sizes: Sizes, *, allowed: int) -> int:
     if bound.alone:
         return POLL_SECONDS
     tier = tier_of(sizes, allowed=allowed)
-    return POLL_SECONDS * polls_for(bound.found_by, tier, turns=turns_of(bound.found_by, sizes))
+    turns, lent = turns_of(bound.found_by, sizes), lent_to_customers(sizes)
+    return POLL_SECONDS * polls_for(bound.found_by, tier, turns=turns, lent=lent)
 
 
 def turns_of(letter: str, sizes: Sizes) -> int:
@@ -258,11 +278,11 @@ PERIOD = 144
 """Polls after which every tier's plan begins again."""
 
 
-def polls_for(letter: str, tier: Tier, *, turns: int) -> int:
+def polls_for(letter: str, tier: Tier, *, turns: int, lent: int = 0) -> int:
     """The most polls in which a call has so many turns, wherever one begins to count; 0 where it never has one."""
     if tier in {"tiny", "small"} and letter in IN_THE_ONE_CALL:
         return turns
-    at = [tick for tick in range(PERIOD) if letter in letters_of(tier, tick) + extras_of(tier, tick)]
+    at = [tick for tick in range(PERIOD) if letter in letters_of(tier, tick, lent=lent) + extras_of(tier, tick)]
     if not at:
         return 0
     periods, rest = divmod(turns, len(at))

@@ -28,6 +28,7 @@ from services.poller.plan import (
     Tier,
     call_of,
     extras_of,
+    lent_to_customers,
     letters_of,
     tier_of,
 )
@@ -81,7 +82,8 @@ class Poll:
         sizes = await self._sizes(tick)
         self._result.sizes = sizes
         tier = tier_of(sizes, allowed=session.meter.allowed)
-        wanted = letters_of(tier, tick, disputes=self._reader.capabilities.can_read("dispute"))
+        disputes, lent = self._reader.capabilities.can_read("dispute"), lent_to_customers(sizes)
+        wanted = letters_of(tier, tick, disputes=disputes, lent=lent)
         letters = kept(wanted, session.meter.calls_affordable())
         self._result.left_out = tuple(letter for letter in wanted if letter not in letters)
         await self._read_all(letters, known, sizes, tier)
