@@ -11,6 +11,7 @@ import services
 from cli.errors import USAGE, CommandError
 
 if TYPE_CHECKING:
+    from pipeline.rebuild.plan import Plan
     from runtime.migrations import ServiceSchema
 
 ORDER = ("poller", "mirror", "mrr", "detector", "dunning", "console")
@@ -30,12 +31,17 @@ class Service:
 
     def commands(self) -> ModuleType | None:
         """Its `commands` module, if it adds to the command line."""
-        try:
-            return importlib.import_module(f"services.{self.name}.commands")
-        except ModuleNotFoundError as error:
-            if error.name != f"services.{self.name}.commands":
-                raise
-            return None
+        return self._optional("commands")
+
+    def rebuild(self) -> "Plan | None":
+        """How it is rebuilt, if it can be: what its `rebuild` module says."""
+        module = self._optional("rebuild")
+        plan: Plan | None = module.PLAN if module else None
+        return plan
+
+    def _optional(self, module: str) -> ModuleType | None:
+        name = f"services.{self.name}.{module}"
+        return importlib.import_module(name) if importlib.util.find_spec(name) is not None else None
 
 
 def all_services() -> list[Service]:

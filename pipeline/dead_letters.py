@@ -27,7 +27,8 @@ _OWN = frozenset({SOURCE_TOPIC, SOURCE_PARTITION, SOURCE_OFFSET, SOURCE_KEY, SOU
 _INSERT = sql.SQL(
     'INSERT INTO {table} (topic, partition, "offset", reason)'
     " SELECT * FROM unnest(%b::text[], %b::int[], %b::bigint[], %b::text[])"
-    ' ON CONFLICT (topic, partition, "offset") DO UPDATE SET reason = excluded.reason, rejected_at = now()'
+    ' ON CONFLICT (topic, partition, "offset") DO UPDATE SET reason = excluded.reason, rejected_at = now(),'
+    " replayed_at = NULL, dropped_at = NULL, decided_by = NULL, why = NULL"
 )
 _RECENT = sql.SQL("SELECT count(*) FROM {table} WHERE rejected_at > now() - %s")
 

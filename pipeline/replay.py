@@ -4,8 +4,8 @@ A shadow publishes nothing, has no dead letters and mails nobody. It can be brou
 were: up to their offsets, and with timers run to the instant theirs ran to.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from time import monotonic
 from typing import Any
@@ -73,7 +73,7 @@ def replay(
         topics = {topic.name: topic for topic in inputs_of(processor)}
         places = [LogPartition(name, number) for name, topic in topics.items() for number in range(topic.partitions)]
         take_up(session, log, topics, places)
-        wanted = target or Target(offsets=log.ends(places), ran_to={})
+        wanted = _of_inputs(target, places) if target else Target(offsets=log.ends(places), ran_to={})
         applier = Applier(processor, session, now=now, publishes=False)
         result = _apply_all(applier, broker, wanted, progressed or _unheard)
         for partition, ran_to in sorted(wanted.ran_to.items()):
@@ -83,6 +83,11 @@ def replay(
     finally:
         session.close()
         log.close()
+
+
+def _of_inputs(target: Target, places: Collection[LogPartition]) -> Target:
+    """Without what the tables once read and the service reads no more."""
+    return replace(target, offsets={place: end for place, end in target.offsets.items() if place in set(places)})
 
 
 def _apply_all(

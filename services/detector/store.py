@@ -17,8 +17,8 @@ _LOAD = (_SQL / "load_states.sql").read_bytes()
 _SAVE_STATES = (_SQL / "save_states.sql").read_bytes()
 _SAVE_SIGNALS = (_SQL / "save_signals.sql").read_bytes()
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(SubjectState).decode
+encode_state = msgspec.msgpack.Encoder().encode
+decode_state = msgspec.msgpack.Decoder(SubjectState).decode
 _json = msgspec.json.Encoder().encode
 
 
@@ -27,7 +27,7 @@ class SignalStore:
 
     def load(self, conn: Connection, subjects: Sequence[str]) -> dict[str, SubjectState]:
         rows = conn.execute(_LOAD, (list(subjects),)).fetchall()
-        return {subject: _decode(state) for subject, state in rows}
+        return {subject: decode_state(state) for subject, state in rows}
 
     def save(self, tx: Tx, changes: Sequence[Change[SubjectState]]) -> None:
         states = {change.subject: change.effects.state for change in changes}
@@ -36,7 +36,7 @@ class SignalStore:
             (
                 list(states),
                 [state.facts.workspace_id for state in states.values()],
-                [_encode(state) for state in states.values()],
+                [encode_state(state) for state in states.values()],
             ),
         )
         last = {row.signal_id: (row, change) for change in changes for row in change.effects.rows}

@@ -1,0 +1,101 @@
+"""How mrr is rebuilt: what of its tables any replay gives again, and what was told already."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import msgspec
+from psycopg import sql
+
+from pipeline.rebuild.plan import Compared, Plan
+from runtime.database import Connection
+from services.mrr.processor import mrr
+from services.mrr.schema import MIGRATIONS
+from services.mrr.store import decode_state, encode_state
+
+_CUSTOMER = ("workspace_id", "connection_id", "customer_id", "currency")
+_DELTAS = ("new", "reactivation", "expansion", "contraction", "churn", "policy", "source", "customers")
+
+_DIFFERING = sql.SQL(
+    "SELECT subject, workspace_id, l.state, s.state FROM {live}.customers l"
+    " JOIN {shadow}.customers s USING (subject, workspace_id) WHERE l.state <> s.state"
+)
+_KEEP = sql.SQL("UPDATE {shadow}.customers SET state = %s WHERE subject = %s")
+_NEVER_TOLD = sql.SQL(
+    "DELETE FROM {shadow}.movements s"
+    " WHERE NOT EXISTS (SELECT FROM {live}.movements l WHERE l.movement_id = s.movement_id)"
+)
+_TOLD = sql.SQL(
+    "INSERT INTO {shadow}.movements SELECT * FROM {live}.movements l"
+    " WHERE NOT EXISTS (SELECT FROM {shadow}.movements s WHERE s.movement_id = l.movement_id)"
+)
+_CLOCKS = (
+    sql.SQL("DELETE FROM {shadow}.clocks"),
+    sql.SQL("INSERT INTO {shadow}.clocks SELECT * FROM {live}.clocks"),
+)
+
+
+def carry(conn: Connection, live: str, shadow: str) -> Sequence[str]:
+    """The ledger as it was told, each row under its id, over the facts as they were read again.
+
+    The rows that stand are equal; which rows were taken back on the way there, and so under which ids those that
+    stand were told, depends on the order in which the live service heard.
+    """
+    names = {"live": sql.Identifier(live), "shadow": sql.Identifier(shadow)}
+    differing = conn.execute(_DIFFERING.format(**names)).fetchall()
+    with conn.cursor() as cursor:
+        kept = [(_carried(subject, workspace, was, now), subject) for subject, workspace, was, now in differing]
+        cursor.executemany(_KEEP.format(**names), kept)
+    for statement in (_NEVER_TOLD, _TOLD, *_CLOCKS):
+        conn.execute(statement.format(**names))
+    return [subject for subject, *_ in differing]
+
+
+def _carried(subject: str, workspace_id: str, was: bytes, now: bytes) -> bytes:
+    told, state = decode_state(subject, workspace_id, was).book, decode_state(subject, workspace_id, now)
+    book = msgspec.structs.replace(state.book, told=told.told, recalled=told.recalled)
+    return encode_state(replace(state, book=book))
+
+
+PLAN = Plan(
+    schema=MIGRATIONS,
+    processor=mrr,
+    tables=(
+        Compared(
+            "movements",
+            key=("connection_id", "customer_id", "currency", "effective_at", "kind"),
+            columns=(*_CUSTOMER, "kind", "effective_at", "mrr_before", "mrr_after"),
+            where="corrects IS NULL AND NOT EXISTS (SELECT FROM movements c WHERE c.corrects = movements.movement_id)",
+        ),
+        Compared(
+            "balances",
+            key=("connection_id", "customer_id", "currency"),
+            columns=(*_CUSTOMER, "mrr", "first_at", "since"),
+            where="mrr > 0 OR first_at IS NOT NULL",
+        ),
+        Compared(
+            "deltas",
+            key=("partition", "connection_id", "currency", "quarter"),
+            columns=("partition", "workspace_id", "connection_id", "currency", "quarter", *_DELTAS),
+            where="(new, reactivation, expansion, contraction, churn, policy, source, customers)"
+            " <> (0, 0, 0, 0, 0, 0, 0, 0)",
+        ),
+        Compared(
+            "decisions",
+            key=("decision_id",),
+            columns=("decision_id", "workspace_id", "connection_id", "kind", "detail", "decided_at", "effective_at"),
+        ),
+        Compared(
+            "matches",
+            key=("connection_id", "customer_id", "user_id"),
+            columns=(
+                *("workspace_id", "connection_id", "customer_id", "user_id"),
+                *("state", "matched_by", "effective_at", "revision"),
+            ),
+        ),
+    ),
+    carry=carry,
+    cannot_correct=(
+        "a difference in mrr's ledger is not swapped in as a correction: the deltas that days are summed from cannot be"
+        " brought to what was reported before. Restore the tables that differ, or rebuild with the code that wrote them"
+    ),
+)
