@@ -8,11 +8,12 @@ from deploy.embedded.places import write_whole
 from runtime.migrations import OPERATOR
 from runtime.vault import PrivateKey
 
-VAULT_PRIVATE, VAULT_PUBLIC, OPERATOR_TOKEN, FIRST_RUN_LINK = (
+VAULT_PRIVATE, VAULT_PUBLIC, OPERATOR_TOKEN, FIRST_RUN_LINK, UNSUBSCRIBE_KEY = (
     "vault_private_keys",
     "vault_public_key",
     "operator_token",
     "first_run_link",
+    "unsubscribe_key",
 )
 
 
@@ -44,6 +45,11 @@ class SecretFiles:
         private = PrivateKey.decode(self.vault_private_keys.read_text().split()[0])
         return self._made(VAULT_PUBLIC, private.public.encode)
 
+    @property
+    def unsubscribe_key(self) -> Path:
+        """What dunning signs unsubscribe links with, and the console reads them by."""
+        return self._made(UNSUBSCRIBE_KEY, _token)
+
     def rotate_vault(self) -> str:
         """A new key of the vault, before those that were; its id. What was sealed to them can still be opened."""
         file, private = self.vault_private_keys, PrivateKey.generate()
@@ -61,6 +67,7 @@ class SecretFiles:
             self.operator_token,
             self.vault_private_keys,
             self.vault_public_key,
+            self.unsubscribe_key,
             *(self.password_of(service) for service in services),
             self.password_of(OPERATOR),
         ]

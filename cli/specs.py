@@ -18,6 +18,7 @@ SHARED_SETTINGS = (
     "DROPFIX_LOG_LEVEL",
     "DROPFIX_TOPIC_",
     "DROPFIX_SETTINGS_FILE",
+    "DROPFIX_PUBLIC_URL",
 )
 """Settings of the person who starts the stack that every service is given."""
 
@@ -81,7 +82,7 @@ def service_spec(name: str, surroundings: Surroundings, *, port: int) -> Process
 
 
 def _own_settings(name: str, secrets: SecretFiles) -> dict[str, str]:
-    """The secrets that are one service's alone."""
+    """The secrets of a service; two services share one only where they speak to each other by it."""
     if name == "poller":
         return {"DROPFIX_VAULT_PRIVATE_KEYS": str(secrets.vault_private_keys)}
     if name == "console":
@@ -89,7 +90,10 @@ def _own_settings(name: str, secrets: SecretFiles) -> dict[str, str]:
             "DROPFIX_VAULT_PUBLIC_KEY": str(secrets.vault_public_key),
             "DROPFIX_OPERATOR_TOKEN_FILE": str(secrets.operator_token),
             "DROPFIX_FIRST_RUN_LINK_FILE": str(secrets.first_run_link),
+            "DROPFIX_UNSUBSCRIBE_KEY_FILE": str(secrets.unsubscribe_key),
         }
+    if name == "dunning":
+        return {"DROPFIX_UNSUBSCRIBE_KEY_FILE": str(secrets.unsubscribe_key)}
     return {}
 
 

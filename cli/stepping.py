@@ -1,14 +1,16 @@
 """Time that steps: above 60 times real time the clock stands until all work is done, then jumps ahead.
 
 Running that fast would let a service see an hour pass in the middle of a batch. So the clock stands while records
-lag, outboxes hold rows or something is due, and jumps to the next thing that is to happen, an hour at most.
+lag, outboxes hold rows, an email can go or something is due, and jumps to the next thing that is to happen, an hour at
+most.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
@@ -33,6 +35,13 @@ _POLLS_DUE = sql.SQL(
     "SELECT (SELECT count(*) FROM poller.refreshes) + count(*) FROM poller.connections"
     " WHERE phase IN ('validating', 'first_minute') OR (phase = 'live' AND next_at <= {})"
 )
+
+_MAILS_DUE = sql.SQL(
+    "SELECT count(*) FROM dunning.due d LEFT JOIN dunning_io.mails m USING (episode_id, step, attempt)"
+    " WHERE (m.state IS NULL OR m.state IN ('announced', 'sending') OR (m.state = 'waiting' AND m.not_before <= now()))"
+    " AND coalesce(d.why, '') NOT LIKE 'the fresh read failed%'"
+)
+"""Emails that the sender gets on with. One that is put off (by the machine's time) holds nothing up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +119,7 @@ async def look(
     now: datetime,
 ) -> Left:
     """What is left to do at `now`, by the services' own health and their tables."""
-    lag = sum([await _lag(http, page) for page in pages])
+    reports = [await _report(http, page) for page in pages]
     rows, due, next_due = 0, 0, None
     for schema, table in await (await database.execute(_TABLES)).fetchall():
         name = sql.Identifier(str(schema), str(table))
@@ -122,16 +131,28 @@ async def look(
         if found and isinstance(found[0], datetime):
             next_due = found[0] if next_due is None else min(next_due, found[0])
     due += await _count(database, _POLLS_DUE.format(now))
-    return Left(lag=lag, outbox_rows=rows, due=due, next_due=next_due)
+    if not any(map(mail_is_blocked, reports)):
+        due += await _count(database, _MAILS_DUE.format())
+    return Left(lag=sum(map(lag_of, reports)), outbox_rows=rows, due=due, next_due=next_due)
 
 
-async def _lag(http: httpx.AsyncClient, page: str) -> int:
-    """A service's lag; one that does not answer has something left to do: to come back."""
+async def _report(http: httpx.AsyncClient, page: str) -> dict[str, Any] | None:
+    """What a service says of itself; None where it does not answer."""
     try:
-        report = (await http.get(page)).json()
+        report: dict[str, Any] = (await http.get(page)).json()
     except (httpx.HTTPError, ValueError):
-        return 1
-    return int(report["lag"]) + (0 if report["ready"] else 1)
+        return None
+    return report
+
+
+def lag_of(report: Mapping[str, Any] | None) -> int:
+    """A service's lag; one that does not answer, or is not ready, has something left to do: to come back."""
+    return 1 if report is None else int(report["lag"]) + (0 if report["ready"] else 1)
+
+
+def mail_is_blocked(report: Mapping[str, Any] | None) -> bool:
+    """Whether a service says that no email may go, so that waiting for those that are due would never end."""
+    return report is not None and bool((report.get("detail") or {}).get("mail", {}).get("blocked"))
 
 
 async def _count(database: psycopg.AsyncConnection[tuple[object, ...]], query: sql.Composed) -> int:

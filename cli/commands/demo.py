@@ -5,7 +5,7 @@ import json
 import secrets
 import time
 import webbrowser
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -37,6 +37,26 @@ from runtime.clock import Anchor, write_clock
 WORKSPACE = "Northwind Analytics"
 EMAIL = "founder@northwind.example"
 CUSTOMERS_DOMAIN = "customers.example"
+
+ARMING: tuple[tuple[str, dict[str, Any]], ...] = (
+    (
+        "workspace.settings",
+        {
+            "name": WORKSPACE,
+            "timezone": "Europe/Berlin",
+            "color": "#0c5f5c",
+            "address": "Northwind Analytics, 12 Harbour Street, Hamburg",
+        },
+    ),
+    (
+        "dunning.sender",
+        {"address": "billing@northwind.example", "name": WORKSPACE, "reply_to": EMAIL, "passed": True},
+    ),
+    ("dunning.allow_list", {"entries": [f"@{CUSTOMERS_DOMAIN}"]}),
+    ("dunning.sending", {"mode": "on"}),
+)
+"""What a person decides before emails go, as (kind, detail). The account is in test mode, so that only the simulated
+customers are on the list, and the server they are handed to is the local sink."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +122,10 @@ async def _show(stack: EmbeddedStack, wanted: Demo) -> None:
     _set_clock(clock, account, wanted)
     ports = service_ports(stack, "simulator")
     stripe = f"http://{LOOPBACK}:{ports['simulator']}"
-    surroundings = surroundings_of(stack, clock=str(clock), stripe_api_base=stripe)
+    surroundings = replace(
+        surroundings_of(stack, clock=str(clock), stripe_api_base=stripe),
+        further={"DROPFIX_PUBLIC_URL": f"http://{LOOPBACK}:{ports['console']}"},
+    )
     options = _simulator_options(account, wanted)
     await asyncio.gather(
         stack.run([simulator_spec(clock, port=ports["simulator"], options=options)]), prepare(stack, surroundings)
@@ -165,10 +188,12 @@ def _simulator_options(account: dict[str, Any], wanted: Demo) -> tuple[str, ...]
 
 
 def _connect(api: ConsoleApi, account: dict[str, Any], stack: EmbeddedStack, stripe: str) -> str:
-    """Set the workspace up and connect the account at the first start; a link that signs in."""
+    """Set the workspace up, arm it and connect the account at the first start; a link that signs in."""
     if not api.get("/api/workspaces")["workspaces"]:
         api.post("/api/setup", {"workspace": WORKSPACE, "email": EMAIL, "password": account["password"]})
     if not api.get("/api/stripe/status")["connections"]:
+        for kind, detail in ARMING:
+            api.post("/api/decisions", {"kind": kind, "detail": detail, "why": "the demo comes armed, to its own sink"})
         step("connecting the account with its restricted key")
         keys = httpx.get(f"{stripe}/_keys", trust_env=False, timeout=15).json()["keys"]
         api.post("/api/stripe/connect", {"key": next(key["secret"] for key in keys if key["name"] == "full")})
