@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from schemas.money import format_amount
 from tests.fixtures.browser import OPTIONS
@@ -37,15 +37,19 @@ def paste(page: Page, key: str) -> None:
     if not field.is_visible():
         page.get_by_text("Use another key, or connect another account").click()
     field.fill(key)
-    page.get_by_role("button", name="Connect", exact=True).click()
-    page.wait_for_load_state()
+    follow(page, page.get_by_role("button", name="Connect", exact=True))
     assert key not in page.content()
     fits(page)
 
 
+def follow(page: Page, link: Locator) -> None:
+    with page.expect_navigation():
+        link.click()
+
+
 def fits(page: Page) -> None:
     """Nothing of the page lies beyond the right edge."""
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], page.url
+    assert page.locator("html").evaluate("html => html.scrollWidth") <= PHONE["width"], page.url
 
 
 def test_keys_that_cannot_work_are_explained_and_the_right_one_leads_to_lists_that_add_up(
@@ -56,8 +60,8 @@ def test_keys_that_cannot_work_are_explained_and_the_right_one_leads_to_lists_th
     page.goto(console)
     page.get_by_label("E-mail address").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("link", name="Connect Stripe").click()
+    follow(page, page.get_by_role("button", name="Sign in"))
+    follow(page, page.get_by_role("link", name="Connect Stripe"))
     for key, answer in (
         (keys["publishable"], "That is a publishable key."),
         ("whsec_5f2a9c0d7e1b", "That is a webhook signing secret."),
@@ -83,11 +87,11 @@ def test_keys_that_cannot_work_are_explained_and_the_right_one_leads_to_lists_th
         link.click()
         assert listed_customers(page) == paying(truth, currency)
         page.goto(console)
-    figures.get_by_role("link", name=f"{truth['customers']:,}", exact=True).click()
+    follow(page, figures.get_by_role("link", name=f"{truth['customers']:,}", exact=True))
     assert len(listed_customers(page)) == truth["customers"]
     page.goto(console)
     still_open = [one for several in truth["signals"].values() for one in several if one["resolved_at"] is None]
-    figures.get_by_role("link", name=f"{len(still_open):,}", exact=True).last.click()
+    follow(page, figures.get_by_role("link", name=f"{len(still_open):,}", exact=True).last)
     expect(page.locator("details.signal")).to_have_count(min(50, len(still_open)))
     fits(page)
 
@@ -101,7 +105,7 @@ def listed_customers(page: Page) -> set[str]:
         following = page.get_by_role("link", name="Next page")
         if not following.count():
             return found
-        following.click()
+        follow(page, following)
 
 
 def paying(truth: dict[str, dict[str, dict[str, int]]], currency: str) -> set[str]:
