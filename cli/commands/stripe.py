@@ -25,12 +25,19 @@ WAIT_SECONDS = 600.0
 
 @app.command()
 def connect(
+    given: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     data_dir: DataDir = None,
     workspace: Workspace = None,
     wait: Annotated[bool, typer.Option("--wait", help="Show the first minute; return when it is complete.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Connect an account by its restricted key, read from a prompt or from standard input, never from an argument."""
+    if given:
+        raise CommandError(
+            "a key is not taken as an argument, where others on this machine could read it",
+            remedy="run this without it to be asked for the key, or give the key on standard input",
+            code=USAGE,
+        )
     api = ConsoleApi.of(data_dir)
     answer = api.post("/api/stripe/connect", {"key": _read_key(), "workspace": workspace})
     if answer.get("warning"):
@@ -62,17 +69,19 @@ def _read_key() -> str:
 def _follow(api: ConsoleApi, connection_id: str, workspace_id: str) -> dict[str, Any]:
     """Show the progress until the first minute is complete; the connection then."""
     deadline = time.monotonic() + WAIT_SECONDS
+    connection: dict[str, Any] = {"reason": None}
     with progress.status("validating the key") as line:
         while time.monotonic() < deadline:
             answer = api.get("/api/stripe/status", connection_id=connection_id, workspace=workspace_id)
-            connection: dict[str, Any] = answer["connections"][0]
+            connection = answer["connections"][0]
             if connection["state"] in ENDED:
                 raise CommandError(connection["reason"] or connection["headline"], remedy=connection["remedy"] or "")
             if connection["state"] in COMPLETE:
                 return connection
             line.update(_progress_of(connection))
             time.sleep(0.5)
-    raise CommandError("the first minute is not complete after ten", remedy="look at `dropfix stripe status`")
+    reason = f": {connection['reason']}" if connection["reason"] else ""
+    raise CommandError(f"the first minute is not complete after ten{reason}", remedy="look at `dropfix stripe status`")
 
 
 def _progress_of(connection: dict[str, Any]) -> str:
@@ -81,7 +90,7 @@ def _progress_of(connection: dict[str, Any]) -> str:
         for step in connection["steps"]
         if step.get("done")
     )
-    return f"{connection['headline']} {steps}"
+    return " ".join(filter(None, (connection["headline"], steps, connection["reason"])))
 
 
 @app.command()
@@ -91,9 +100,9 @@ def status(data_dir: DataDir = None, workspace: Workspace = None, as_json: AsJso
     connections = ConsoleApi.of(data_dir).get("/api/stripe/status", **parameters)["connections"]
     if as_json:
         print_json(connections)
-    elif not connections:
+    if not connections:
         raise CommandError("no account is connected", remedy="dropfix stripe connect", code=NOT_RUNNING)
-    else:
+    if not as_json:
         for connection in connections:
             _print(connection)
     if any(connection["state"] in ENDED for connection in connections):

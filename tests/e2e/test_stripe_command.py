@@ -25,6 +25,8 @@ def test_an_account_is_connected_from_standard_input_followed_and_forgotten(
     assert stripe(running, "connect", given=f"{keys['full']}\n").errors.startswith("✗ There is no workspace yet")
     running.set_up()
     assert stripe(running, "status").code == 3
+    none = stripe(running, "status", "--json")
+    assert (none.code, none.json) == (3, [])
     assert "publishable key" in refused(running, keys["publishable"])
     assert "webhook signing secret" in refused(running, "whsec_5f2a9c0d7e")
     assert "no key came in" in refused(running, "")
