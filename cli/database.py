@@ -1,9 +1,11 @@
 """The database that a command works on: the one that is named, else that of the stack that runs."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import psycopg
 import typer
@@ -11,18 +13,24 @@ import typer
 from cli.errors import USAGE, CommandError
 from cli.places import running_stack
 from runtime.database import Connection
+from runtime.settings import read_secret
 
 DatabaseUrl = Annotated[
     str | None,
     typer.Option(envvar="DATABASE_URL", help="Address of the database; else that of the stack that runs."),
 ]
+FILE_SETTING = "DATABASE_PASSWORD_FILE"
 DataDir = Annotated[Path | None, typer.Option(help="The stack's data folder.")]
 
 
 def database_address(database_url: str | None, data_dir: Path | None) -> str:
-    """The address; raises CommandError where there is none. A data folder that is named goes before the environment."""
+    """The address; raises CommandError where there is none. A data folder that is named goes before the environment.
+
+    A password that the address lacks is read from the file that `DATABASE_PASSWORD_FILE` names, as services do.
+    """
     if database_url and data_dir is None:
-        return database_url
+        named = os.environ.get(FILE_SETTING)
+        return with_password(database_url, read_secret(FILE_SETTING, Path(named))) if named else database_url
     _, report = running_stack(data_dir)
     try:
         return report.addresses["database"]
@@ -32,12 +40,25 @@ def database_address(database_url: str | None, data_dir: Path | None) -> str:
         ) from None
 
 
+def with_password(url: str, password: str) -> str:
+    """The same address with a password."""
+    parts = urlsplit(url)
+    user, _, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:{quote(password, safe='')}@{host}"))
+
+
 @contextmanager
 def connected(address: str) -> Iterator[Connection]:
     """A transaction there; what PostgreSQL refuses becomes a CommandError."""
+    with database_faults(), psycopg.connect(address) as connection:
+        yield connection
+
+
+@contextmanager
+def database_faults() -> Iterator[None]:
+    """What PostgreSQL refuses becomes a CommandError."""
     try:
-        with psycopg.connect(address) as connection:
-            yield connection
+        yield
     except psycopg.OperationalError as error:
         raise CommandError(f"the database does not answer: {error}".strip(), remedy="look at --database-url") from error
     except psycopg.errors.InsufficientPrivilege as error:

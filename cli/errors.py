@@ -8,6 +8,9 @@ Exit codes, the same for every command:
   4  a check did not hold
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 FAILED = 1
 USAGE = 2
 NOT_RUNNING = 3
@@ -21,3 +24,14 @@ class CommandError(Exception):
         super().__init__(message)
         self.remedy = remedy
         self.code = code
+
+
+@contextmanager
+def pipeline_faults(remedy: str) -> Iterator[None]:
+    """What the pipeline raises becomes a CommandError: its messages are for people."""
+    from pipeline.errors import PipelineError
+
+    try:
+        yield
+    except PipelineError as error:
+        raise CommandError(str(error), remedy=remedy) from error

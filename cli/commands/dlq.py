@@ -14,7 +14,7 @@ import typer
 from rich.markup import escape
 
 from cli.database import DatabaseUrl, DataDir, connected, database_address
-from cli.errors import NOT_RUNNING, USAGE, CommandError
+from cli.errors import NOT_RUNNING, USAGE, CommandError, pipeline_faults
 from cli.output import done, out, print_json, suggest
 from cli.places import broker_settings
 
@@ -153,7 +153,7 @@ def _opened(
     if group not in CONSUMER_GROUPS:
         raise CommandError(f"there is no group {group!r}", remedy=f"there are {', '.join(CONSUMER_GROUPS)}", code=USAGE)
     broker = Broker.of(broker_settings(kafka, data_dir))
-    with connected(database_address(database_url, data_dir)) as conn:
+    with pipeline_faults("nothing was lost: try again"), connected(database_address(database_url, data_dir)) as conn:
         conn.autocommit = True
         try:
             yield DeadLetterBox(conn, broker, group)

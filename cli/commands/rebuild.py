@@ -10,8 +10,8 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cli.database import DatabaseUrl, DataDir, database_address
-from cli.errors import CHECK_FAILED, USAGE, CommandError
+from cli.database import DatabaseUrl, DataDir, database_address, database_faults
+from cli.errors import CHECK_FAILED, USAGE, CommandError, pipeline_faults
 from cli.output import done, out, print_json, progress, step, suggest
 from cli.places import broker_settings, clock_setting
 from cli.services import all_services, service_named
@@ -54,25 +54,40 @@ def rebuild(
     """Make a service's tables anew from the topics, beside the live ones, while the service runs."""
     if as_correction and not swap:
         raise CommandError("--as-correction says how to swap", remedy="add --swap", code=USAGE)
-    work = _rebuild_of(_plan_of(service), database_url, kafka, data_dir)
-    with _watched(work) as watched, watched.alone():
+    plan = _plan_of(service)
+    if as_correction and plan.cannot_correct:
+        raise CommandError(plan.cannot_correct, code=USAGE)
+    work = _rebuild_of(plan, database_url, kafka, data_dir)
+    with _at_work(work) as watched:
         if discard:
             watched.discard()
             done(f"what rebuilds of {service} have left is removed")
             return
-        done_so_far = _fill(watched, resume=resume)
+        filled = _fill(watched, resume=resume)
         results = watched.verify() if verify or swap else ()
         equal = all(result.different == 0 for result in results)
         swapped = swap and (equal or as_correction)
         if swapped:
             watched.swap(as_correction=not equal)
-    _tell(service, done_so_far, results, swapped=swapped, as_json=as_json)
+    _tell(service, filled, results, swapped=swapped, as_json=as_json)
     if not equal and not swapped:
         raise CommandError(
             f"the rebuilt tables of {service} differ from the live ones",
-            remedy="the live tables are as they were; `--swap --as-correction` takes the rebuilt ones" if swap else "",
+            remedy="the live tables are as they were; docs/running.md says what to do about it",
             code=CHECK_FAILED,
         )
+
+
+@contextmanager
+def _at_work(work: "Rebuild") -> Iterator["Rebuild"]:
+    """The one rebuild of its service, watched; what goes wrong ends in one message."""
+    with (
+        database_faults(),
+        pipeline_faults("the live tables are as they were"),
+        work.alone(),
+        _watched(work) as watched,
+    ):
+        yield watched
 
 
 def _plan_of(name: str) -> "Plan":

@@ -4,10 +4,10 @@ import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import quote, urlsplit, urlunsplit
 
 import typer
 
+from cli.database import with_password
 from cli.errors import USAGE, CommandError
 from cli.output import done, out, print_json
 from cli.services import all_services, service_named
@@ -62,7 +62,7 @@ def migrate(
 
     found = all_services()
     if password_file is not None:
-        database_url = _with_password(database_url, read_secret("--password-file", password_file))
+        database_url = with_password(database_url, read_secret("--password-file", password_file))
     names = [OPERATOR, *(service.name for service in found)]
     given = {name: _password(passwords, name) for name in names} if passwords else {}
     schemas = [service.schema() for service in found]
@@ -72,12 +72,6 @@ def migrate(
         return
     applied = apply(database_url, schemas, passwords=given)
     done(f"{applied} migration(s) applied" if applied else "every table is at its newest version")
-
-
-def _with_password(url: str, password: str) -> str:
-    parts = urlsplit(url)
-    user, _, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:{quote(password, safe='')}@{host}"))
 
 
 def _password(folder: Path, service: str) -> str:

@@ -57,7 +57,7 @@ def compare(live: Connection, rebuilt: Connection, tables: Sequence[Compared]) -
 def _compare_table(live: Connection, rebuilt: Connection, table: Compared) -> TableResult:
     equal, different, rows = 0, 0, [0, 0]
     keys: dict[str, None] = {}
-    for left, right in _side_by_side(_hashes(live, table), _hashes(rebuilt, table)):
+    for left, right in side_by_side(_hashes(live, table), _hashes(rebuilt, table)):
         rows[0] += left is not None
         rows[1] += right is not None
         if left == right:
@@ -70,7 +70,7 @@ def _compare_table(live: Connection, rebuilt: Connection, table: Compared) -> Ta
     return TableResult(table.table, rows[0], rows[1], equal, different, first)
 
 
-def _side_by_side(left: Iterator[Hashed], right: Iterator[Hashed]) -> Iterator[tuple[Hashed | None, Hashed | None]]:
+def side_by_side(left: Iterator[Hashed], right: Iterator[Hashed]) -> Iterator[tuple[Hashed | None, Hashed | None]]:
     """Rows of the same key together; both come in the order of their keys."""
     a, b = next(left, None), next(right, None)
     while a is not None or b is not None:

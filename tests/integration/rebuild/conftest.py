@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
+from cli.commands import dlq
 from cli.services import service_named
 from pipeline.rebuild.plan import Plan
 from pipeline.rebuild.shadow import Rebuild
@@ -54,18 +56,27 @@ class Rebuilt:
         broker = Broker(self.consumer.kafka, prefix=self.consumer.prefix)
         return Rebuild(self.plan, self.consumer.database, broker, lambda: NOW)
 
-    def dropfix(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """A command as a person runs it, against these servers."""
-        environment = {
-            **os.environ,
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a command is told of these servers."""
+        return {
             "DATABASE_URL": self.consumer.database,
             "KAFKA_BOOTSTRAP_SERVERS": self.consumer.kafka,
             "DROPFIX_TOPIC_PREFIX": self.consumer.prefix,
             "DROPFIX_CLOCK": str(self.consumer.folder / "clock.json"),
             "NO_COLOR": "1",
         }
+
+    def dropfix(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A command as a person runs it."""
         command = [sys.executable, "-m", "cli", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=120, check=False, env={**os.environ, **self.environment}
+        )
+
+    def dlq(self, *arguments: str) -> Result:
+        """A command about dead letters, in this process."""
+        return CliRunner().invoke(dlq.app, arguments, env=self.environment)
 
 
 @pytest.fixture

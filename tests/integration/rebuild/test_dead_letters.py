@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from cli.errors import NOT_RUNNING, USAGE
+from cli.errors import FAILED, NOT_RUNNING, USAGE, CommandError
 from schemas.catalogue import STRIPE_CUSTOMER_RAW, dead_letter_topic
 from tests.fixtures.counting import eventually
 from tests.integration.rebuild.conftest import Account, Rebuilt
@@ -73,20 +73,24 @@ def test_a_letter_replayed_as_it_was_comes_back_and_waits_again(
 
 def test_what_is_not_there_is_answered_with_what_to_do(run_service: Callable[[str], Rebuilt]) -> None:
     service = run_service("mirror")
-    assert service.dropfix("dlq", "list", "nobody").returncode == USAGE
-    assert service.dropfix("dlq", "replay", "mirror").returncode == USAGE
-    answer = service.dropfix("dlq", "show", "mirror", "stripe.customer.raw.v1/0/7")
-    assert answer.returncode == NOT_RUNNING
-    assert "dropfix dlq list" in answer.stderr
+    for arguments, code, remedy in (
+        (("list", "nobody"), USAGE, "mirror, mrr"),
+        (("replay", "mirror"), USAGE, "--all"),
+        (("show", "mirror", "stripe.customer.raw.v1/0/7"), NOT_RUNNING, "dropfix dlq list"),
+        (("list", "console"), FAILED, "dropfix migrate"),
+    ):
+        error = service.dlq(*arguments).exception
+        assert isinstance(error, CommandError)
+        assert (error.code, remedy in error.remedy) == (code, True)
 
 
 def _ok(service: Rebuilt, *arguments: str) -> str:
-    answer = service.dropfix("dlq", *arguments)
-    assert answer.returncode == 0, answer.stderr
+    answer = service.dlq(*arguments)
+    assert answer.exit_code == 0, answer.exception
     return answer.stdout
 
 
 def _told(service: Rebuilt, *arguments: str) -> str:
-    answer = service.dropfix("dlq", *arguments)
-    assert answer.returncode == 0, answer.stderr
+    answer = service.dlq(*arguments)
+    assert answer.exit_code == 0, answer.exception
     return answer.stderr
