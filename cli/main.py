@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from cli.errors import FAILED, USAGE, CommandError
 from cli.output import progress
@@ -86,9 +87,6 @@ def main() -> None:
     except RuntimeFault as error:
         _tell(str(error), "")
         sys.exit(USAGE if isinstance(error, SettingsError) else FAILED)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has seen enough
-        sys.exit(0)
     except Exception as error:
         if os.environ.get(DEBUG):
             raise
@@ -97,6 +95,6 @@ def main() -> None:
 
 
 def _tell(message: str, remedy: str) -> None:
-    progress.print(f"[red]✗[/] {message}", markup=True)
+    progress.print(f"[red]✗[/] {escape(message)}")
     if remedy:
         progress.print(f"  {remedy}", markup=False)

@@ -67,6 +67,8 @@ def prepare(admin_url: str, services: Iterable[ServiceSchema], *, passwords: Map
                 prepare_readers(admin, readers, operator_password=given.get(OPERATOR))
         except psycopg.errors.InternalError_:  # "tuple concurrently updated"
             sleep(0.05 * (attempt + 1))
+        except psycopg.OperationalError as error:
+            raise MigrationError(f"the database cannot be reached: {str(error).strip()}") from error
         else:
             return
     raise MigrationError(
