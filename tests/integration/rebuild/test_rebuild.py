@@ -17,6 +17,7 @@ from cli.commands.rebuild import add_to
 from cli.errors import CHECK_FAILED, USAGE, CommandError
 from pipeline.rebuild.compare import TableResult
 from pipeline.records import Record
+from runtime.migrations import migrate
 from schemas.catalogue import CHURN_SIGNAL, MRR_MOVEMENT
 from services.detector.core import SubjectState
 from services.detector.store import decode_state, encode_state
@@ -116,6 +117,23 @@ def test_a_row_that_was_changed_is_told_with_its_column_and_mended_by_a_swap_as_
     assert service.consumer.rows("SELECT count(*) FROM analytics.customers WHERE email = 'x@y.z'") == [(0,)]
 
 
+def test_after_a_swap_readers_see_the_views_as_before_and_no_migration_is_left_to_do(
+    run_service: RunService, account: Account
+) -> None:
+    service = run_service("mirror")
+    service.consumer.produce(account.observer.look())
+    service.consumer.settle()
+    _execute(service, "GRANT SELECT ON analytics.customers TO pg_monitor")
+    rights = (_RIGHTS, _COMMENTS, _SECURED)
+    before = [service.consumer.rows(statement) for statement in rights]
+    service.rebuild.make()
+    service.rebuild.swap()
+    assert [service.consumer.rows(statement) for statement in rights] == before
+    assert ("customers", "pg_monitor", "SELECT") in before[0]
+    assert service.consumer.rows("SELECT count(*) > 0 FROM analytics.customers") == [(True,)]
+    assert migrate(service.consumer.database, [service.plan.schema]) == 0
+
+
 def test_a_signal_that_follows_and_was_never_published_is_published_after_a_swap_as_a_correction(
     run_service: RunService, account: Account
 ) -> None:
@@ -151,6 +169,23 @@ def test_what_cannot_be_done_is_refused_at_once(arguments: tuple[str, ...], answ
     assert isinstance(refused.exception, CommandError)
     assert refused.exception.code == USAGE
     assert answer in f"{refused.exception} {refused.exception.remedy}"
+
+
+_RIGHTS = (
+    "SELECT c.relname, a.grantee::regrole::text, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a"
+    " WHERE c.relnamespace IN ('mirror'::regnamespace, 'analytics'::regnamespace) AND a.grantee <> c.relowner"
+    " ORDER BY 1, 2, 3"
+)
+_COMMENTS = (
+    "SELECT c.relname, a.attname, col_description(c.oid, a.attnum) FROM pg_class c"
+    " JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relnamespace = 'analytics'::regnamespace AND a.attnum > 0"
+    " ORDER BY 1, 2"
+)
+_SECURED = (
+    "SELECT tablename, tableowner, rowsecurity, policyname FROM pg_tables"
+    " LEFT JOIN pg_policies USING (schemaname, tablename)"
+    " WHERE schemaname = 'mirror' ORDER BY 1, 4"
+)
 
 
 def _without(state: bytes, signal_id: str) -> bytes:
