@@ -12,6 +12,10 @@ from hashlib import sha256
 
 from runtime.errors import RuntimeFault
 
+UNSUBSCRIBE = "dunning.unsubscribe"
+"""Purpose of the link that ends dunning emails to one customer: `<console>/unsubscribe/<token>`, GET shows a page with
+a button, POST unsubscribes (RFC 8058). The token's parts are the workspace and the subject."""
+
 
 class TokenError(RuntimeFault):
     """The token was not made here, or for something else."""

@@ -19,6 +19,7 @@ from runtime.logs import get_logger
 from runtime.service import Frame
 from services.console.connections import Connections
 from services.console.decisions import Decisions
+from services.console.episodes import EpisodeStore
 from services.console.figures import FigureStore
 from services.console.live import LiveUpdates
 from services.console.overview import overview_of, scope_of
@@ -69,12 +70,13 @@ def assembled(settings: ConsoleSettings, frame: Frame, *, address: str) -> Itera
     publisher = Publisher(broker)
     with database.pool(max_size=POOL_SIZE) as pool:
         connections = Connections(pool, sealing_key=settings.sealing_key, clock=frame.clock, decided=relay.wake)
-        figures = FigureStore(pool)
+        figures, episodes = FigureStore(pool), EpisodeStore(pool)
 
         def look(workspace_id: str) -> object:
             watched = connections.watched(workspace_id)
-            scope = scope_of(watched)
-            return watched, overview_of(scope, figures.figures(workspace_id, scope, frame.clock.now()))
+            scope, now = scope_of(watched), frame.clock.now()
+            seen = overview_of(scope, figures.figures(workspace_id, scope, now))
+            return watched, seen, episodes.recovery(workspace_id, scope, now)
 
         store = Store(pool)
         live = LiveUpdates(database, look, health=frame.health, failed=faults.append)
@@ -92,6 +94,7 @@ def assembled(settings: ConsoleSettings, frame: Frame, *, address: str) -> Itera
                 connections=connections,
                 decisions=Decisions(pool, clock=frame.clock, decided=relay.wake),
                 figures=figures,
+                episodes=episodes,
                 publisher=publisher,
                 live=live,
                 faults=faults,

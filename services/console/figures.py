@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, LiteralString, TypeVar
 
 from psycopg.rows import TupleRow
 
@@ -69,11 +69,11 @@ class FigureStore:
 
     def figures(self, workspace_id: str, scope: Scope, now: datetime) -> Figures:
         """The dashboard's numbers at `now` (domain time)."""
-        parameters = _of(workspace_id, scope) | {"since": now - RECENT}
+        parameters = in_scope(workspace_id, scope) | {"since": now - RECENT}
         with self._session() as db:
-            customers = _rows(db, "customers_count", parameters)
-            mrr = _rows(db, "mrr_by_currency", parameters)
-            signals = _rows(db, "signals_by_code", parameters)
+            customers = rows_or_none(db, "customers_count", parameters)
+            mrr = rows_or_none(db, "mrr_by_currency", parameters)
+            signals = rows_or_none(db, "signals_by_code", parameters)
         return Figures(
             customers=customers[0][0] if customers else None,
             mrr=None if mrr is None else {row[0]: row[1] for row in mrr},
@@ -83,15 +83,15 @@ class FigureStore:
 
     def mrr_history(self, workspace_id: str, scope: Scope, now: datetime) -> list[DayOfMrr]:
         """Every day's MRR of the last 90 (domain time), by connection and currency."""
-        parameters = _of(workspace_id, scope) | {"since": (now - HISTORY).date(), "until": now.date()}
+        parameters = in_scope(workspace_id, scope) | {"since": (now - HISTORY).date(), "until": now.date()}
         with self._session() as db:
-            return [DayOfMrr(*row) for row in _rows(db, "mrr_history", parameters) or ()]
+            return [DayOfMrr(*row) for row in rows_or_none(db, "mrr_history", parameters) or ()]
 
     def signals(
         self, workspace_id: str, scope: Scope, wanted: SignalFilter, after: Place | None = None
     ) -> Page[Signal]:
         """Signals, the latest first."""
-        parameters = _of(workspace_id, scope) | {
+        parameters = in_scope(workspace_id, scope) | {
             "code": wanted.code,
             "customer_id": wanted.customer_id,
             "only_open": wanted.only_open,
@@ -101,7 +101,7 @@ class FigureStore:
             "limit": PAGE + 1,
         }
         with self._session() as db:
-            rows = _rows(db, "signals", parameters)
+            rows = rows_or_none(db, "signals", parameters)
             if rows is None:
                 return Page(None)
             found = [Signal(*row) for row in rows[:PAGE]]
@@ -114,7 +114,7 @@ class FigureStore:
     ) -> Page[Customer]:
         """Customers, the newest first; with a currency those who pay in it, the largest MRR first."""
         statement = "paying_customers" if currency else "newest_customers"
-        parameters = _of(workspace_id, scope) | {
+        parameters = in_scope(workspace_id, scope) | {
             "search": f"%{_literal(search)}%" if search else None,
             "currency": currency,
             "after": after.value if after else None,
@@ -122,7 +122,7 @@ class FigureStore:
             "limit": PAGE + 1,
         }
         with self._session() as db:
-            rows = _rows(db, statement, parameters)
+            rows = rows_or_none(db, statement, parameters)
             if rows is None:
                 return Page(None)
             found = _completed(db, workspace_id, scope, [Customer(*row[:5]) for row in rows[:PAGE]])
@@ -134,16 +134,16 @@ class FigureStore:
 
     def customer(self, workspace_id: str, scope: Scope, customer_id: str) -> Customer | None:
         """One customer of the scope, None where there is none."""
-        parameters = _of(workspace_id, scope) | {"customer_id": customer_id}
+        parameters = in_scope(workspace_id, scope) | {"customer_id": customer_id}
         with self._session() as db:
-            rows = _rows(db, "customer", parameters) or []
+            rows = rows_or_none(db, "customer", parameters) or []
             found = _completed(db, workspace_id, scope, [Customer(*row) for row in rows])
         return found[0] if found else None
 
     def subscriptions(self, workspace_id: str, scope: Scope, customer_id: str) -> list[Subscription] | None:
         """A customer's subscriptions, the current ones first."""
         with self._session() as db:
-            rows = _rows(db, "subscriptions_of", _of(workspace_id, scope) | {"customer_id": customer_id})
+            rows = rows_or_none(db, "subscriptions_of", in_scope(workspace_id, scope) | {"customer_id": customer_id})
         return None if rows is None else [Subscription(*row) for row in rows]
 
     @contextmanager
@@ -153,21 +153,27 @@ class FigureStore:
 
     def _named(self, db: Db, workspace_id: str, scope: Scope, signals: list[Signal]) -> list[Signal]:
         ids = sorted({signal.customer_id for signal in signals if signal.customer_id})
-        names = {row[0]: row[1] or row[2] for row in _rows(db, "names", _of(workspace_id, scope) | {"ids": ids}) or ()}
+        names = {
+            row[0]: row[1] or row[2]
+            for row in rows_or_none(db, "names", in_scope(workspace_id, scope) | {"ids": ids}) or ()
+        }
         return [
             replace(each, who=names.get(each.customer_id) or each.customer_id or each.user_id or "") for each in signals
         ]
 
 
-def _of(workspace_id: str, scope: Scope) -> dict[str, Any]:
+def in_scope(workspace_id: str, scope: Scope) -> dict[str, Any]:
+    """The parameters that every statement takes."""
     return {"workspace_id": workspace_id, "connections": scope.connection_ids}
 
 
-def _rows(db: Db, statement: str, parameters: Mapping[str, Any]) -> list[TupleRow] | None:
-    """The rows of a statement, None where a view it reads is not there yet."""
+def rows_or_none(
+    db: Db, statement: str, parameters: Mapping[str, Any], *, of: Mapping[str, LiteralString] = _SQL
+) -> list[TupleRow] | None:
+    """The rows of one of the statements `of`, None where a view it reads is not there yet."""
     try:
         with db.transaction():
-            return db.execute(_SQL[statement], parameters).fetchall()
+            return db.execute(of[statement], parameters).fetchall()
     except NOT_THERE:
         return None
 
@@ -179,12 +185,12 @@ def _literal(search: str) -> str:
 
 def _completed(db: Db, workspace_id: str, scope: Scope, customers: list[Customer]) -> list[Customer]:
     """With MRR, trial end and open signals, in three statements whatever their number."""
-    parameters = _of(workspace_id, scope) | {"ids": [customer.customer_id for customer in customers]}
+    parameters = in_scope(workspace_id, scope) | {"ids": [customer.customer_id for customer in customers]}
     mrr: dict[str, dict[str, int]] = {}
-    for customer_id, currency, amount in _rows(db, "mrr_of", parameters) or ():
+    for customer_id, currency, amount in rows_or_none(db, "mrr_of", parameters) or ():
         mrr.setdefault(customer_id, {})[currency] = amount
-    trials = {row[0]: row[1] for row in _rows(db, "trial_ends_of", parameters) or ()}
-    signals = {row[0]: row[1] for row in _rows(db, "open_signals_of", parameters) or ()}
+    trials = {row[0]: row[1] for row in rows_or_none(db, "trial_ends_of", parameters) or ()}
+    signals = {row[0]: row[1] for row in rows_or_none(db, "open_signals_of", parameters) or ()}
     return [
         replace(
             customer,

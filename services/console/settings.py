@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 
 from runtime.errors import VaultError
-from runtime.settings import ServiceSettings
+from runtime.settings import ServiceSettings, read_secret
 from runtime.vault import PUBLIC_PREFIX, PublicKey
 
 DEFAULT_PORT = 8080
@@ -25,6 +25,9 @@ class ConsoleSettings(ServiceSettings):
         None, description="Holds the token of the local command line; made where it is missing. None: no operator API."
     )
     first_run_link_file: Path | None = Field(None, description="Where the one-time link of the first run is written.")
+    unsubscribe_key_file: Path | None = Field(
+        None, description="Holds the key that dunning signs unsubscribe links with. None: no link is valid."
+    )
     trusted_proxies: str = Field("", description="Addresses of reverse proxies whose X-Forwarded-* is believed.")
 
     @field_validator("public_url")
@@ -47,6 +50,19 @@ class ConsoleSettings(ServiceSettings):
             raise ValueError(f"names a file that cannot be read: {error.strerror}") from None
         except VaultError as error:
             raise ValueError(str(error)) from None
+
+    @field_validator("unsubscribe_key_file")
+    @classmethod
+    def _can_be_read(cls, value: Path | None) -> Path | None:
+        if value is not None:
+            read_secret("DROPFIX_UNSUBSCRIBE_KEY_FILE", value)
+        return value
+
+    @property
+    def unsubscribe_key(self) -> bytes | None:
+        """What unsubscribe links are checked by."""
+        path = self.unsubscribe_key_file
+        return read_secret("DROPFIX_UNSUBSCRIBE_KEY_FILE", path).encode() if path else None
 
     @property
     def sealing_key(self) -> PublicKey:

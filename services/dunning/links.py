@@ -2,10 +2,7 @@
 
 from dataclasses import dataclass
 
-from runtime.signed import sign
-
-UNSUBSCRIBE = "dunning.unsubscribe"
-"""The purpose that unsubscribe tokens are signed for; their parts are workspace and subject."""
+from runtime.signed import UNSUBSCRIBE, sign
 
 
 @dataclass(frozen=True, slots=True)

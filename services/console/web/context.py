@@ -13,6 +13,7 @@ from runtime.clock import Clock
 from runtime.health import Health
 from services.console.connections import Connections
 from services.console.decisions import Decisions
+from services.console.episodes import EpisodeStore
 from services.console.errors import NotSignedIn, Refused
 from services.console.figures import FigureStore
 from services.console.identifiers import form_token, same
@@ -50,6 +51,7 @@ class Console:
     connections: Connections
     decisions: Decisions
     figures: FigureStore
+    episodes: EpisodeStore
     write_keys: WriteKeys
     publisher: Publisher
     live: LiveUpdates

@@ -34,6 +34,7 @@ def overview_page(request: Request, console: ConsoleHere, member: MemberHere) ->
         cards=[card_of(each, machine_now=machine_now, now=now) for each in watched],
         latest=_latest(console, member, scope, overview),
         chart=chart_of(console.figures.mrr_history(member.workspace_id, scope, now), overview.paying),
+        recovery=console.episodes.recovery(member.workspace_id, scope, now),
     )
 
 

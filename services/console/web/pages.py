@@ -7,6 +7,7 @@ from starlette.types import Scope
 
 from services.console.web import (
     dashboard,
+    dunning,
     health,
     intake_api,
     integrations,
@@ -31,7 +32,7 @@ class VersionedFiles(StaticFiles):
 
 def add_to(app: FastAPI) -> None:
     """Routes, files and failures."""
-    for part in (sign_in, dashboard, integrations, tracking, stream, operator_api, intake_api, health):
+    for part in (sign_in, dashboard, dunning, integrations, tracking, stream, operator_api, intake_api, health):
         app.include_router(part.router)
     app.mount("/static", VersionedFiles(directory=STATIC), name="static")
     add_failures(app)

@@ -83,6 +83,11 @@ def instant(then: datetime) -> str:
     return f"{then.astimezone(UTC):%-d %b %Y, %H:%M} UTC"
 
 
+def moment(text: str) -> datetime:
+    """A time as JSON has it."""
+    return datetime.fromisoformat(text)
+
+
 def plural(number: int, one: str, many: str | None = None) -> str:
     """`1 customer`, `12,345 customers`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
@@ -105,6 +110,13 @@ _environment = Environment(
     lstrip_blocks=True,
 )
 _environment.filters.update(
-    count=count, ago=ago, day=day, instant=instant, money=format_amount, amounts=format_each, plural=plural
+    count=count,
+    ago=ago,
+    day=day,
+    instant=instant,
+    money=format_amount,
+    amounts=format_each,
+    plural=plural,
+    moment=moment,
 )
 _environment.globals["static"] = _versions()

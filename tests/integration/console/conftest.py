@@ -27,6 +27,7 @@ from runtime.vault import Keyring, PrivateKey
 from schemas.catalogue import CONTROL_DECISION, PRODUCT_IDENTIFY, PRODUCT_TRACK, Topic
 from services.console.schema import MIGRATIONS
 from services.detector.schema import MIGRATIONS as DETECTOR
+from services.dunning.schema import MIGRATIONS as DUNNING
 from services.mirror.schema import MIGRATIONS as MIRROR
 from services.mrr.schema import MIGRATIONS as MRR
 from services.poller.schema import MIGRATIONS as POLLER
@@ -34,6 +35,8 @@ from tests.fixtures.servers import ROLE_PASSWORD, TestServers, fresh_database
 
 PASSWORD = "correct horse battery staple"
 STRIPE_KEY = "rk_test_51PgC6tB7WZ01zgkWsecretPartOfTheKey4f2a"
+UNSUBSCRIBE_KEY = b"the key that links are signed with"
+SCHEMAS = [MIGRATIONS, POLLER, MIRROR, MRR, DETECTOR, DUNNING]
 READY_WITHIN_S = 30.0
 _FORM_TOKEN = re.compile(r'name="form_token" value="([^"]+)"')
 
@@ -199,6 +202,7 @@ def console_on(servers: TestServers, folder: Path, *, topics: Sequence[Topic]) -
     with fresh_database(servers.database) as database_url:
         _prepare(database_url)
         create_topics(broker, topics)
+        (folder / "unsubscribe").write_bytes(UNSUBSCRIBE_KEY)
         environment = os.environ | {
             "KAFKA_BOOTSTRAP_SERVERS": servers.kafka,
             "DROPFIX_TOPIC_PREFIX": prefix,
@@ -207,6 +211,7 @@ def console_on(servers: TestServers, folder: Path, *, topics: Sequence[Topic]) -
             "DROPFIX_VAULT_PUBLIC_KEY": private.public.encode(),
             "DROPFIX_OPERATOR_TOKEN_FILE": str(folder / "operator"),
             "DROPFIX_FIRST_RUN_LINK_FILE": str(folder / "first-run"),
+            "DROPFIX_UNSUBSCRIBE_KEY_FILE": str(folder / "unsubscribe"),
             "DROPFIX_TRUSTED_PROXIES": "127.0.0.1",
             "DROPFIX_LOG_LEVEL": "DEBUG",
         }
@@ -246,7 +251,7 @@ def _prepare(database_url: str) -> None:
     """Migrate as a deployment would; roles are shared by all databases of a server, so tests may collide over one."""
     for attempt in range(5):
         try:
-            migrate(database_url, [MIGRATIONS, POLLER, MIRROR, MRR, DETECTOR], passwords={"console": ROLE_PASSWORD})
+            migrate(database_url, SCHEMAS, passwords={"console": ROLE_PASSWORD})
         except psycopg.errors.InternalError_:
             sleep(0.2 * attempt)
         else:

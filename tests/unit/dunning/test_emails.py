@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.signed import TokenError, read_signed, sign
+from runtime.signed import UNSUBSCRIBE, TokenError, read_signed, sign
 from schemas.events.decisions import DunningSender
 from services.dunning.emails.copy import COPY
 from services.dunning.emails.locales import amount, locale_of
 from services.dunning.emails.message import message_id, message_of
 from services.dunning.emails.render import Rendered, render
 from services.dunning.letter import Letter, Line, Standing, Tone, Variant
-from services.dunning.links import UNSUBSCRIBE, Links
+from services.dunning.links import Links
 
 AT = datetime(2026, 3, 5, 9, tzinfo=UTC)
 SENDER = DunningSender(address="billing@acme.example", name="Acme Analytics", reply_to="help@acme.example", passed=True)
