@@ -39,6 +39,7 @@ class EpisodeStore:
                 recovered_episodes=counts[0][0],
                 after_an_email=counts[0][1],
                 emails=_by_first(_rows(db, "emails_by_state", parameters)),
+                currencies=_by_first(_rows(db, "currencies", parameters)),
             )
 
     def after_steps(self, workspace_id: str, scope: Scope) -> list[AfterStep]:

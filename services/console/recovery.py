@@ -94,6 +94,16 @@ class Episode:
         return ACTS.get(self.state, ())
 
     @property
+    def won(self) -> Mapping[str, int]:
+        """What came back; nothing of a currency of which none did."""
+        return {currency: amount for currency, amount in self.recovered.items() if amount}
+
+    @property
+    def unpaid(self) -> Mapping[str, int]:
+        """What is still due; nothing of a currency of which nothing is."""
+        return {currency: amount for currency, amount in self.remaining.items() if amount}
+
+    @property
     def why(self) -> str | None:
         """Why it is held, or how it ended."""
         return REASONS.get(self.reason, self.reason.replace("_", " ")) if self.reason else None
@@ -189,7 +199,7 @@ class AfterStep:
 @dataclass(frozen=True, slots=True)
 class Recovery:
     """The numbers of a scope. Recovered and sent within the last 30 days; at stake is what is unpaid and in progress
-    or held now. Amounts by currency, in minor units; the maps of counts say which currency most customers pay in."""
+    or held now. Amounts by currency, in minor units; `currencies` says how many episodes there ever were in each."""
 
     states: Mapping[str, int]
     at_stake: Mapping[str, int]
@@ -197,6 +207,7 @@ class Recovery:
     recovered_episodes: int
     after_an_email: int
     emails: Mapping[str, int]
+    currencies: Mapping[str, int] = field(default_factory=dict)
 
     def count(self, group: str) -> int:
         """Episodes of a group."""

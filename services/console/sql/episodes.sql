@@ -30,12 +30,17 @@ WHERE workspace_id = %(workspace_id)s AND (connection_id IS NULL OR connection_i
     AND at >= %(since)s
 GROUP BY state
 
+-- name: currencies
+SELECT currency, sum(episodes)::bigint FROM analytics.dunning_recovery
+WHERE workspace_id = %(workspace_id)s AND (connection_id IS NULL OR connection_id = ANY(%(connections)s))
+GROUP BY currency
+
 -- name: after_steps
 SELECT after_step, currency, sum(episodes)::bigint, sum(recovered_episodes)::bigint, sum(at_stake)::bigint,
     sum(recovered)::bigint
 FROM analytics.dunning_recovery
 WHERE workspace_id = %(workspace_id)s AND (connection_id IS NULL OR connection_id = ANY(%(connections)s))
-GROUP BY after_step, currency ORDER BY currency, after_step
+GROUP BY after_step, currency ORDER BY sum(sum(episodes)) OVER (PARTITION BY currency) DESC, currency, after_step
 
 -- name: episodes
 SELECT episode_id, connection_id, customer_id, user_id, state, reason, opened_at, ended_at, step, steps, due_at,
