@@ -26,8 +26,9 @@ def behind(database: str, kafka: str) -> Iterator[str]:
     """Partitions that were not applied to their end, and what waits to be published."""
     ends = ends_of(kafka, RAW_TOPICS)
     with psycopg.connect(database) as connection:
-        for service, topics in CONSUMERS.items():
+        for service in sorted({*CONSUMERS, *_schemas_with(connection, "offsets")}):
             stored = _offsets(connection, service)
+            topics = {*CONSUMERS.get(service, ()), *(topic for topic, _ in stored)}
             for (topic, partition), end in ends.items():
                 at = stored.get((topic, partition), 0)
                 if topic in topics and at != end:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, LiteralString
 
+import kafka.errors
 import psycopg
 
 from tests.fixtures.stacks import wait_for
@@ -87,8 +88,14 @@ class Harness:
         return time.monotonic() - began
 
     def stands(self) -> bool:
-        """Whether every process does its work, and the poller polls on time."""
-        return not self.dropfix.unready() and self._polls_on_time()
+        """Whether every process does its work, the poller polls on time, and all that it published is applied."""
+        return not self.dropfix.unready() and self._polls_on_time() and self._is_applied()
+
+    def _is_applied(self) -> bool:
+        try:
+            return not list(behind(self.dropfix.database, self.dropfix.addresses["kafka"]))
+        except (psycopg.OperationalError, kafka.errors.KafkaError):
+            return False
 
     def _polls_on_time(self) -> bool:
         owner = f"{socket.gethostname()}:{self.dropfix.identity('poller').pid}"
@@ -117,8 +124,7 @@ class Harness:
 
     def wait_quiet(self) -> None:
         """Wait until everything is applied and published."""
-        database, kafka = self.dropfix.database, self.dropfix.addresses["kafka"]
-        wait_for("all is applied and published", lambda: not list(behind(database, kafka)), seconds=PATIENCE_SECONDS)
+        wait_for("all is applied and published", self._is_applied, seconds=PATIENCE_SECONDS)
 
 
 @dataclass
