@@ -72,7 +72,7 @@ def test_a_founder_connects_stripe_and_sees_the_truth_within_a_minute(
         expect(page.get_by_role("region", name=title).get_by_text(wanted)).to_be_visible(timeout=left)
         assert listed(page, code) == Counter(signal["customer"] for signal in truth["signals"][code])
 
-    for path in ("/", "/customers", "/signals", "/settings/integrations", "/settings/tracking"):
+    for path in ("/", "/customers", "/signals", "/dunning", "/settings/integrations", "/settings/tracking"):
         fits_a_phone(page, dropfix, path)
     disconnected(page, dropfix)
     assert faults == []
