@@ -1,7 +1,7 @@
 # DropFix. `make` alone lists what there is.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-check test verify check format bench lock up down clean
+.PHONY: help setup demo demo-check test verify check docs format bench lock up down clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -57,6 +57,10 @@ check: $(STAMP) ## format, lint, types, import contracts, schema compatibility
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m schemas.generate --check
 	@$(BIN)/python -m schemas.compatibility
+
+docs: $(STAMP) ## write the pages that are generated: docs/topics.md, docs/tables.md
+	@$(BIN)/python -m schemas.generate
+	@DROPFIX_WRITE_DOCS=1 $(BIN)/python -m pytest tests/integration/access/test_commands.py -k page_of_tables
 
 format: $(STAMP) ## put the code into the house style
 	@$(BIN)/ruff check --fix --quiet $(PACKAGES)

@@ -1,6 +1,7 @@
 """A database with every service's tables, two companies in it, and whoever may read or write there."""
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -34,14 +35,19 @@ SAME_IDS = {
 }
 """Everybody's objects have the same ids, as where two companies watch one account."""
 
-STATES: dict[str, dict[str, object]] = {
-    "mrr.movements": {"kind": "new", "corrects": None},
-    "detector.signals": {"state": "open", "severity": "high", "resolved_at": None},
+TOGETHER: dict[str, dict[str, object]] = {
+    "mrr.movements": {"corrects": None},
+    "detector.signals": {"resolved_at": None},
+    "detector.persons": {"customer_id": None, "connection_id": None},
     "dunning.episodes": {"state": "waiting"},
-    "dunning.emails": {"state": "sent"},
-    "dunning_io.mails": {"state": "sent", "origin": "here"},
 }
-"""What tables accept of words, where they accept only some."""
+"""What columns of a row must have together, or a view leaves out."""
+
+WORDS = re.compile(r"\((\w+) = ANY \(ARRAY\['(\w+)'")
+"""In a constraint: a column that accepts some words only, and the first of them."""
+
+OF_A_WORKSPACE = {"users"}
+"""Views whose rows are of a workspace and of no connection."""
 
 BY_TYPE: dict[str, object] = {
     "bool": True,
@@ -128,6 +134,11 @@ class Deployment:
         return [name for (name,) in rows]
 
     @cached_property
+    def views_by_connection(self) -> list[str]:
+        """Those whose rows are of a connection; a user of the product is its workspace's alone."""
+        return [view for view in self.views if view not in OF_A_WORKSPACE]
+
+    @cached_property
     def tables(self) -> list[Relation]:
         """Every table of every service."""
         rows = self.rows(
@@ -157,6 +168,13 @@ class Deployment:
             relation,
         )
         return [Column(*row) for row in rows]
+
+    def words(self, table: str) -> dict[str, object]:
+        """By column that accepts some words only: one of them."""
+        constraints = self.rows(
+            "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'c' AND conrelid = %s::regclass", table
+        )
+        return {column: word for (text,) in constraints for column, word in WORDS.findall(text)}
 
     def rows(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Run a statement as the administrator."""
@@ -194,8 +212,9 @@ class Deployment:
                 columns = self.columns(table)
                 if "workspace_id" not in {column.name for column in columns}:
                     continue
+                fixed = self.words(table) | TOGETHER.get(table, {})
                 for scene in self.scenes:
-                    values = {c.name: scene.value(*c) for c in columns} | STATES.get(table, {})
+                    values = {c.name: scene.value(*c) for c in columns} | fixed
                     insert(db, table, values)
 
 

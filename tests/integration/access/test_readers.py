@@ -81,7 +81,7 @@ def test_a_person_who_is_in_two_workspaces_sees_both(
 
 def test_test_and_live_mode_of_one_account_stand_side_by_side(deployment: Deployment, our_analyst: str) -> None:
     """Every object has the same id in both modes, and in the other company's connection."""
-    for view in deployment.views:
+    for view in deployment.views_by_connection:
         shown = psql(our_analyst, f"SELECT connection_id, count(*) FROM {view} GROUP BY 1 ORDER BY 1").stdout.split()
         assert [line.partition(",")[0] for line in shown] == ["con_our_live", "con_our_test"], view
     balances = psql(our_analyst, "SELECT connection_id, mrr FROM mrr_by_customer ORDER BY 1").stdout.split()
@@ -127,9 +127,10 @@ def test_a_reader_becomes_nobody_else(deployment: Deployment, our_analyst: str, 
 def test_a_guess_about_other_rows_is_not_answered_by_an_error(deployment: Deployment, our_analyst: str) -> None:
     """A cast that fails names the value it fails at: it must only ever meet rows of the analyst's own."""
     for view in deployment.views:
-        answer = psql(our_analyst, f"SELECT 1 FROM {view} v WHERE v.connection_id::int > 0")
+        answer = psql(our_analyst, f"SELECT 1 FROM {view} v WHERE v.workspace_id::int > 0")
         assert "invalid input syntax" in answer.stderr, view
-        assert "their" not in answer.stderr, view
+        assert deployment.ours in answer.stderr, view
+        assert deployment.theirs not in answer.stderr, view
 
 
 def test_short_names_work_and_nothing_runs_for_ever(our_analyst: str) -> None:
