@@ -46,6 +46,14 @@ class Reader:
         assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
+    def secured_tables(self, address: str) -> set[str]:
+        """Tables of a database whose rows only their workspace's analyst sees."""
+        with psycopg.connect(self.environment[address]) as db:
+            rows = db.execute(
+                "SELECT schemaname || '.' || tablename FROM pg_policies WHERE policyname = 'own_workspaces'"
+            )
+            return {name for (name,) in rows}
+
     @contextmanager
     def running(self, script: str, ready: str) -> Iterator[None]:
         """The block as a process, once it is ready; it must end well when it is asked to."""
@@ -112,6 +120,8 @@ def test_what_the_page_says_can_be_done(reader: Reader) -> None:
         said = [reader.run(block["script"]) for block in blocks if block.start() > service.start()]
     assert any("dropfix_lag_records" in each for each in said)
     assert "mrr_by_customer" in said[-1]
+    restored, original = reader.secured_tables("EMPTY_URL"), reader.secured_tables("OWNER_URL")
+    assert restored == original != set()
 
 
 def test_every_metric_that_the_page_names_is_there() -> None:
