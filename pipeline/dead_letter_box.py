@@ -60,6 +60,15 @@ class DeadLetter:
         return "waiting" if self.replayed_at is None else "replayed"
 
 
+def letters_of(conn: Connection, group: str) -> list[DeadLetter]:
+    """Every dead letter of a group, the oldest first."""
+    return [DeadLetter(*row) for row in conn.execute(_LIST.format(table=_table(group)))]
+
+
+def _table(group: str) -> sql.Identifier:
+    return sql.Identifier(f"{group}_io", "dead_letters")
+
+
 class DeadLetterBox:
     """The dead letters of one group; `conn` is of a role that may write its `_io` schema."""
 
@@ -67,11 +76,11 @@ class DeadLetterBox:
         self._conn = conn
         self._broker = broker
         self._group = group
-        self._table = sql.Identifier(f"{group}_io", "dead_letters")
+        self._table = _table(group)
 
     def letters(self) -> list[DeadLetter]:
         """Every dead letter, the oldest first."""
-        return [DeadLetter(*row) for row in self._conn.execute(_LIST.format(table=self._table))]
+        return letters_of(self._conn, self._group)
 
     def records(self, letters: Sequence[DeadLetter]) -> dict[str, Record]:
         """By place, the latest record of each on the dead-letter topic; one not published yet is left out.

@@ -21,6 +21,7 @@ from cli.places import broker_settings
 if TYPE_CHECKING:
     from pipeline.dead_letter_box import DeadLetter, DeadLetterBox
     from pipeline.records import Record
+    from runtime.database import Connection
 
 app = typer.Typer(help="Records that a service could not process: look at them, send them back.", no_args_is_help=True)
 Group = Annotated[str, typer.Argument(help="mirror, mrr, detector, dunning, …")]
@@ -38,12 +39,13 @@ def list_all(
     every: Annotated[bool, typer.Option("--all", help="Also those that were replayed or dropped.")] = False,
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
-    kafka: Kafka = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the dead letters that wait, the oldest first, with the reason."""
-    with _opened(group, database_url, data_dir, kafka) as box:
-        letters = [letter for letter in box.letters() if every or letter.state == "waiting"]
+    from pipeline.dead_letter_box import letters_of
+
+    with _tables_of(group, database_url, data_dir) as conn:
+        letters = [letter for letter in letters_of(conn, group) if every or letter.state == "waiting"]
     if as_json:
         print_json([_as_json(letter) for letter in letters])
         return
@@ -143,22 +145,28 @@ def drop(
 
 
 @contextmanager
+def _tables_of(group: str, database_url: str | None, data_dir: Path | None) -> Iterator["Connection"]:
+    from schemas.catalogue import CONSUMER_GROUPS
+
+    if group not in CONSUMER_GROUPS:
+        raise CommandError(f"there is no group {group!r}", remedy=f"there are {', '.join(CONSUMER_GROUPS)}", code=USAGE)
+    with pipeline_faults("nothing was lost: try again"), connected(database_address(database_url, data_dir)) as conn:
+        conn.autocommit = True
+        try:
+            yield conn
+        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
+            raise CommandError(f"{group} has no dead letters in this database", remedy="dropfix migrate") from error
+
+
+@contextmanager
 def _opened(
     group: str, database_url: str | None, data_dir: Path | None, kafka: str | None
 ) -> Iterator["DeadLetterBox"]:
     from pipeline.dead_letter_box import DeadLetterBox
     from runtime.kafka import Broker
-    from schemas.catalogue import CONSUMER_GROUPS
 
-    if group not in CONSUMER_GROUPS:
-        raise CommandError(f"there is no group {group!r}", remedy=f"there are {', '.join(CONSUMER_GROUPS)}", code=USAGE)
-    broker = Broker.of(broker_settings(kafka, data_dir))
-    with pipeline_faults("nothing was lost: try again"), connected(database_address(database_url, data_dir)) as conn:
-        conn.autocommit = True
-        try:
-            yield DeadLetterBox(conn, broker, group)
-        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
-            raise CommandError(f"{group} has no dead letters in this database", remedy="dropfix migrate") from error
+    with _tables_of(group, database_url, data_dir) as conn:
+        yield DeadLetterBox(conn, Broker.of(broker_settings(kafka, data_dir)), group)
 
 
 def _chosen(box: "DeadLetterBox", place: str) -> "DeadLetter":
