@@ -16,9 +16,11 @@ from schemas.ids import derived_id
 from services.detector.facts import Facts, Observed
 from services.detector.facts import merge as merge_facts
 from services.detector.rules import RULES
-from services.detector.rules.base import Finding, Policy, Rule
+from services.detector.rules.base import BILLING, Finding, Found, Policy, Rule
+from services.detector.wording import day
 
 State = Literal["open", "resolved", "withdrawn"]
+DISCONNECTED = "disconnected"
 Step = Literal["opened", "updated", "resolved", "withdrawn"]
 
 
@@ -66,7 +68,28 @@ def merge(state: SubjectState, observed: Observed) -> SubjectState:
 
 def findings(state: SubjectState, policy: Policy, now: int, rules: Sequence[Rule] = RULES) -> list[Finding]:
     """Every signal that follows from the facts at `now`."""
-    return [finding for rule in rules for finding in rule.find(state.facts, policy, now).findings]
+    return [finding for found in _found(state, policy, now, rules).values() for finding in found.findings]
+
+
+def _found(state: SubjectState, policy: Policy, now: int, rules: Sequence[Rule]) -> dict[str, Found]:
+    found: dict[str, Found] = {rule.code: rule.find(state.facts, policy, now) for rule in rules}
+    at = policy.disconnected_at
+    if at is None or at > now:
+        return found
+    return {code: _disconnected(one, at) if code in BILLING else one for code, one in found.items()}
+
+
+def _disconnected(found: Found, at: int) -> Found:
+    """What a rule finds of an account that was let go: nothing opens any more, and what was open is over."""
+    kept = (finding for finding in found.findings if finding.opened_at <= at)
+    return Found(tuple(_ended_by_disconnect(finding, at) for finding in kept), found.look_again_at)
+
+
+def _ended_by_disconnect(finding: Finding, at: int) -> Finding:
+    if finding.resolved_at is not None and finding.resolved_at <= at:
+        return finding
+    sentence = f"{finding.sentence} The account was disconnected on {day(at)}; what became of it is not known."
+    return msgspec.structs.replace(finding, resolved_at=at, resolution=DISCONNECTED, sentence=sentence)
 
 
 def signal_id(subject: str, finding: Finding) -> str:
@@ -76,8 +99,10 @@ def signal_id(subject: str, finding: Finding) -> str:
 
 def decide(state: SubjectState, policy: Policy, now: int, rules: Sequence[Rule] = RULES) -> Outcome:
     """What is to be published at `now` so that what is published is what follows."""
-    found = {rule.code: rule.find(state.facts, policy, now) for rule in rules}
+    found = _found(state, policy, now, rules)
     timers: dict[str, int] = {code: one.look_again_at for code, one in found.items() if one.look_again_at is not None}
+    if policy.disconnected_at is not None and policy.disconnected_at > now:
+        timers[DISCONNECTED] = policy.disconnected_at
     wanted = {signal_id(state.subject, finding): finding for one in found.values() for finding in one.findings}
     gone = [signal for known, signal in state.signals.items() if known not in wanted and signal.state != "withdrawn"]
     said = (*_withdrawals(gone), *_changes(state, wanted))

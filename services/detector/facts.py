@@ -11,6 +11,7 @@ from typing import Literal, Protocol, TypeVar
 import msgspec
 
 from schemas.catalogue import RAW_TOPICS
+from services.detector.identity import CustomerSaid
 
 Kind = Literal["customer", "subscription", "invoice", "charge", "payment_intent"]
 Standing = Literal["counting", "lapsed", "other"]
@@ -140,6 +141,8 @@ class Observed(msgspec.Struct, frozen=True):
     livemode: bool
     observed_at: int
     fact: Fact | None
+    said: CustomerSaid | None = None
+    """Of a customer: what it says of who it is."""
 
 
 class Facts(msgspec.Struct, frozen=True):

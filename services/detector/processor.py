@@ -1,29 +1,44 @@
-"""The core as the pipeline runs it: records are decoded, outcomes become messages and rows."""
+"""The core as the pipeline runs it: records are decoded, outcomes become messages and rows.
 
-from collections.abc import Callable
+Who is whom is decided beside it, from the customers' records and from what the product says of its users.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from pydantic import ValidationError
+
+from pipeline.decided import DecidedProcessor
 from pipeline.errors import BadRecord
-from pipeline.processor import Message
-from pipeline.records import Record
+from pipeline.processor import Message, Timer, Tx
+from pipeline.rebuild.swap import RULE as AFTER_REBUILD
+from pipeline.records import Arrived, Record
 from pipeline.subjects import Effects, SubjectProcessor
-from schemas.catalogue import CHURN_SIGNAL, RAW_TOPICS
+from schemas.catalogue import CHURN_SIGNAL, CONTROL_DECISION, PRODUCT_IDENTIFY, RAW_TOPICS
 from schemas.envelope import RawAttributes
 from schemas.errors import EnvelopeError
+from schemas.events.control import Decision
+from schemas.events.product import ProductMessage
 from schemas.stripe import objects
 from schemas.stripe.parsing import parse_object
 from schemas.subjects import kept_key
 from services.detector import core
 from services.detector.core import SubjectState
 from services.detector.facts import TOPIC_OF, Kind, Observed, Seen
+from services.detector.governance import DetectorGovernance
+from services.detector.identity import Said, UserSaid
+from services.detector.identity_store import apply_said, redecide
+from services.detector.in_force import InForce
 from services.detector.messages import SignalRow, event_id, event_of, row_of
 from services.detector.readers import read
-from services.detector.rules.base import Policy
+from services.detector.saying import customer_said, user_said
 from services.detector.store import SignalStore
 
 GROUP = "detector"
 KIND_OF: dict[str, Kind] = {topic: kind for kind, topic in TOPIC_OF.items()}
-INPUTS = tuple(RAW_TOPICS[kind] for kind in TOPIC_OF)
+RAW_INPUTS = tuple(RAW_TOPICS[kind] for kind in TOPIC_OF)
+INPUTS = (*RAW_INPUTS, CONTROL_DECISION, PRODUCT_IDENTIFY)
 _MAX_VERSION = 2**63 - 1
 
 
@@ -43,14 +58,36 @@ def decode(record: Record) -> Observed:
         fact = read(kind, obj, seen)
     except (EnvelopeError, ValueError, OverflowError) as error:
         raise BadRecord(f"the {kind} cannot be read: {error}") from error
+    workspace_id, connection_id = envelope.workspace_id, envelope.connection_id or ""
+    said = None
+    if kind == "customer":
+        said = customer_said(
+            obj,
+            workspace_id=workspace_id,
+            connection_id=connection_id,
+            livemode=raw.livemode,
+            version=raw.version,
+            at=observed_at,
+        )
     return Observed(
-        workspace_id=envelope.workspace_id,
-        connection_id=envelope.connection_id or "",
+        workspace_id=workspace_id,
+        connection_id=connection_id,
         customer_id=objects.customer_id(obj),
         livemode=raw.livemode,
         observed_at=observed_at,
         fact=fact,
+        said=said,
     )
+
+
+def decode_user(record: Record) -> UserSaid | None:
+    """What a message says of a user; None of somebody who is not known yet. Raises BadRecord."""
+    try:
+        message = ProductMessage.model_validate_json(record.value or b"")
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_input=False)
+        raise BadRecord(f"it is no message about a user: {faults}") from error
+    return user_said(message, record.envelope.workspace_id)
 
 
 class DetectorCore:
@@ -62,8 +99,9 @@ class DetectorCore:
     def merge(self, state: SubjectState, fact: Observed) -> SubjectState:
         return core.merge(state, fact)
 
-    def decide(self, state: SubjectState, policy: Policy, now: datetime) -> Effects[SubjectState]:
-        outcome = core.decide(state, policy, int(now.timestamp()))
+    def decide(self, state: SubjectState, policy: InForce, now: datetime) -> Effects[SubjectState]:
+        instant = int(now.timestamp())
+        outcome = core.decide(state, policy.policy(state.facts, instant), instant)
         subject, facts = state.subject, state.facts
         return Effects(
             state=outcome.state,
@@ -89,17 +127,58 @@ def _message(state: SubjectState, publication: core.Publication, now: datetime) 
     )
 
 
-def detector(policy_of: Callable[[str], Policy] | None = None) -> SubjectProcessor[SubjectState, Observed, Policy]:
-    """The detector's processor. `policy_of` gives the policy in force for a subject; by default the usual one."""
-    usual = Policy()
-    return SubjectProcessor(
+@dataclass(frozen=True)
+class DetectorProcessor:
+    """Who is whom first, since its locks come first; then signals, by decisions and facts."""
+
+    decided: DecidedProcessor[SubjectState, Observed, InForce]
+    group = GROUP
+    inputs = INPUTS
+
+    def decode(self, record: Record) -> Observed | Decision | UserSaid | None:
+        """What one record says; raises BadRecord."""
+        return decode_user(record) if record.topic == PRODUCT_IDENTIFY.name else self.decided.decode(record)
+
+    def apply(self, tx: Tx, facts: Sequence[Arrived[Observed | Decision | UserSaid | None]]) -> None:
+        """What was said of customers and users; then decisions into their image, and facts to their subjects."""
+        said: list[Arrived[Said]] = []
+        told: list[Arrived[Observed | Decision]] = []
+        for arrived in facts:
+            match arrived.fact:
+                case UserSaid() as user:
+                    said.append(Arrived(arrived.record, user))
+                case Observed(said=customer) as observed:
+                    told.append(Arrived(arrived.record, observed))
+                    if customer is not None:
+                        said.append(Arrived(arrived.record, customer))
+                case Decision() as decision:
+                    told.append(Arrived(arrived.record, decision))
+                case None:
+                    continue
+        if said:
+            apply_said(tx, said)
+        if told:
+            self.decided.apply(tx, told)
+
+    def fire(self, tx: Tx, timers: Sequence[Timer]) -> None:
+        """Decide each timer's subject at its `due_at`; after a rebuild who is whom of it too."""
+        rebuilt = [timer for timer in timers if timer.rule == AFTER_REBUILD]
+        if rebuilt:
+            redecide(tx, {timer.subject for timer in rebuilt}, max(timer.due_at for timer in rebuilt))
+        self.decided.fire(tx, timers)
+
+
+def detector() -> DetectorProcessor:
+    """The detector's processor."""
+    subjects = SubjectProcessor(
         group=GROUP,
-        inputs=INPUTS,
+        inputs=RAW_INPUTS,
         core=DetectorCore(),
         store=SignalStore(),
         decoder=decode,
-        policy_of=policy_of or (lambda _: usual),
+        policy_of=lambda _: InForce(),
     )
+    return DetectorProcessor(DecidedProcessor(subjects, DetectorGovernance()))
 
 
-__all__ = ["GROUP", "INPUTS", "DetectorCore", "SignalRow", "decode", "detector"]
+__all__ = ["GROUP", "INPUTS", "RAW_INPUTS", "DetectorCore", "SignalRow", "decode", "decode_user", "detector"]

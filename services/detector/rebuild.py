@@ -29,8 +29,21 @@ _REVISIONS = sql.SQL(
 )
 
 
+_DIFFERENTLY_MATCHED = sql.SQL(
+    "WITH was AS (SELECT {pair} FROM {live}.matches WHERE state = 'matched'),"
+    " now AS (SELECT {pair} FROM {shadow}.matches WHERE state = 'matched')"
+    " SELECT DISTINCT connection_id || '/' || customer_id FROM"
+    " ((TABLE was EXCEPT TABLE now) UNION (TABLE now EXCEPT TABLE was)) AS d"
+)
+_PAIR = sql.SQL("connection_id, customer_id, user_id, matched_by, effective_at")
+_MATCHES = (
+    sql.SQL("DELETE FROM {shadow}.matches"),
+    sql.SQL("INSERT INTO {shadow}.matches SELECT * FROM {live}.matches"),
+)
+
+
 def carry(conn: Connection, live: str, shadow: str) -> Sequence[str]:
-    """The signals as they were published, with their revisions, over the facts as they were read again.
+    """The signals and matches as they were published, with their revisions, over the facts as they were read again.
 
     A revision numbers what was published of a signal: one that is used twice would look like a repeat.
     """
@@ -38,9 +51,10 @@ def carry(conn: Connection, live: str, shadow: str) -> Sequence[str]:
     differing = conn.execute(_DIFFERING.format(**names)).fetchall()
     with conn.cursor() as cursor:
         cursor.executemany(_KEEP.format(**names), [(_carried(was, now), subject) for subject, was, now in differing])
-    for statement in (_NEVER_PUBLISHED, _PUBLISHED, _REVISIONS):
+    rematched = conn.execute(_DIFFERENTLY_MATCHED.format(**names, pair=_PAIR)).fetchall()
+    for statement in (_NEVER_PUBLISHED, _PUBLISHED, _REVISIONS, *_MATCHES):
         conn.execute(statement.format(**names))
-    return [subject for subject, _, _ in differing]
+    return sorted({*(subject for subject, _, _ in differing), *(owner for (owner,) in rematched)})
 
 
 def _carried(was: bytes, now: bytes) -> bytes:
@@ -61,6 +75,34 @@ PLAN = Plan(
             where="state <> 'withdrawn'",
         ),
         Compared("subjects", key=("subject",), columns=("subject", "workspace_id")),
+        Compared(
+            "persons",
+            key=("owner",),
+            columns=(
+                "owner",
+                "workspace_id",
+                "connection_id",
+                "customer_id",
+                "user_id",
+                "livemode",
+                "deleted",
+                "state",
+            ),
+        ),
+        Compared(
+            "matches",
+            key=("connection_id", "customer_id", "user_id"),
+            columns=(
+                *("workspace_id", "connection_id", "customer_id", "user_id"),
+                *("livemode", "matched_by", "effective_at"),
+            ),
+            where="state = 'matched'",
+        ),
+        Compared(
+            "decisions",
+            key=("decision_id",),
+            columns=("decision_id", "workspace_id", "connection_id", "kind", "detail", "decided_at", "effective_at"),
+        ),
     ),
     carry=carry,
 )

@@ -6,10 +6,11 @@ import pipeline
 from runtime.migrations import ServiceSchema
 
 _SQL = Path(__file__).parent / "sql"
+_PIPELINE = Path(pipeline.__path__[0]) / "sql"
 
 MIGRATIONS = ServiceSchema(
     service="detector",
     schema="detector",
-    folders=(Path(pipeline.__path__[0]) / "sql" / "migrations", _SQL / "migrations", _SQL / "views"),
+    folders=(_PIPELINE / "migrations", _PIPELINE / "decisions", _SQL / "migrations", _SQL / "views"),
 )
 """The schema and its migrations. The last folder holds the views of `analytics`, which a shadow goes without."""

@@ -41,9 +41,11 @@ class Policy(msgspec.Struct, frozen=True):
 
     `history_days`: how long before its first observation of a subject DropFix still opens signals. What is older was
     over, or known to everybody, before DropFix came.
+    `disconnected_at`: when the subject's connection was or will be ended, Unix seconds.
     """
 
     history_days: int = 30
+    disconnected_at: int | None = None
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -63,6 +65,18 @@ class Rule(Protocol):
     def find(self, facts: Facts, policy: Policy, now: int) -> Found:
         """What follows from the facts at `now`, Unix seconds."""
 
+
+BILLING: frozenset[SignalCode] = frozenset(
+    {
+        "payment_failed",
+        "subscription_lapsed",
+        "cancel_scheduled",
+        "downgrade",
+        "trial_ending_unconverted",
+        "payment_at_risk",
+    }
+)
+"""The signals that are read from billing: they end with the connection that they come from."""
 
 GRACE = 900
 """Seconds in which what one poll read arrives on every topic: so long a conclusion from something's absence waits."""

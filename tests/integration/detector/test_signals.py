@@ -156,7 +156,12 @@ def test_a_poisoned_record_of_every_topic_goes_to_the_dead_letters_and_the_rest_
 ) -> None:
     records = Observer(company).look()
     poisoned = [
-        replace(next(record for record in records if record.topic == topic.name), value=b"{poison", key=b"poison")
+        replace(
+            next((record for record in records if record.topic == topic.name), records[0]),
+            topic=topic.name,
+            value=b"{poison",
+            key=b"poison",
+        )
         for topic in INPUTS
     ]
     detector.produce([*poisoned, *records])

@@ -16,7 +16,7 @@ from cli.services import service_named
 from pipeline.rebuild.plan import Plan
 from pipeline.rebuild.shadow import Rebuild
 from runtime.kafka import Broker
-from schemas.catalogue import CHURN_SIGNAL, MRR_MOVEMENT
+from schemas.catalogue import CHURN_SIGNAL, IDENTITY_MATCH, MRR_MOVEMENT
 from simulator.company.life import Growth
 from simulator.founding import Company, found
 from tests.accounts import Observer
@@ -90,7 +90,9 @@ def run_service(
         plan = service_named(name).rebuild()
         assert plan is not None
         places = (kafka_bootstrap, topic_prefix, database_url, tmp_path)
-        consumer = Consumer(plan.schema, plan.processor().inputs, *places, outputs=(CHURN_SIGNAL, MRR_MOVEMENT))
+        consumer = Consumer(
+            plan.schema, plan.processor().inputs, *places, outputs=(CHURN_SIGNAL, MRR_MOVEMENT, IDENTITY_MATCH)
+        )
         consumers.append(consumer)
         consumer.prepare(now=NOW)
         consumer.start()

@@ -9,8 +9,8 @@ import pytest
 from pipeline.errors import BadRecord
 from pipeline.records import Record
 from services.detector.core import SubjectState
-from services.detector.processor import INPUTS, DetectorCore, decode
-from services.detector.rules.base import Policy
+from services.detector.in_force import InForce
+from services.detector.processor import RAW_INPUTS, DetectorCore, decode
 from simulator.company.life import Growth
 from simulator.founding import found
 from tests.accounts import Observer
@@ -22,7 +22,7 @@ ODD: tuple[object, ...] = (None, [], {}, "text\0", 10**30, -1.5, True)
 @pytest.fixture(scope="module")
 def records() -> list[Record]:
     company = found(seed=4, now=NOW, growth=Growth(customers=80))
-    names = {topic.name for topic in INPUTS}
+    names = {topic.name for topic in RAW_INPUTS}
     return [record for record in Observer(company).look() if record.topic in names]
 
 
@@ -76,7 +76,7 @@ def test_odd_values_of_fields_stop_nothing_and_can_be_kept(records: list[Record]
             except (BadRecord, ValueError, OverflowError):
                 continue
             state = core.merge(core.empty(record.subject), fact)
-            effects = core.decide(state, Policy(), record.observed_at)
+            effects = core.decide(state, InForce(), record.observed_at)
             assert msgspec.msgpack.decode(msgspec.msgpack.encode(effects.state), type=SubjectState) == effects.state
 
 
@@ -85,7 +85,7 @@ def test_a_state_survives_being_written_and_read(records: list[Record]) -> None:
     states: dict[str, SubjectState] = {}
     for record in records:
         merged = core.merge(states.get(record.subject, core.empty(record.subject)), decode(record))
-        states[record.subject] = core.decide(merged, Policy(), record.observed_at).state
+        states[record.subject] = core.decide(merged, InForce(), record.observed_at).state
     for state in states.values():
         assert msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=SubjectState) == state
     assert any(state.signals for state in states.values())

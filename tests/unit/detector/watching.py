@@ -7,14 +7,14 @@ from typing import Any
 from pipeline.records import Record
 from services.detector import core
 from services.detector.core import Publication, SubjectState
-from services.detector.processor import INPUTS, decode
+from services.detector.processor import RAW_INPUTS, decode
 from services.detector.rules.base import Finding, Policy
 from simulator.founding import Company
 from simulator.truth.report import report
 
 DAY = 86_400
 POLICY = Policy()
-_TOPICS = {topic.name for topic in INPUTS}
+_TOPICS = {topic.name for topic in RAW_INPUTS}
 
 
 @dataclass

@@ -18,7 +18,7 @@ COMMENT ON COLUMN analytics.signals.opened_at IS 'When it happened, by Stripe or
 COMMENT ON COLUMN analytics.signals.resolved_at IS 'When it was over, by Stripe or the event; null while open.';
 COMMENT ON COLUMN analytics.signals.signal_id IS 'The same for as long as the signal lives, in the table and on the topic.';
 COMMENT ON COLUMN analytics.signals.sentence IS 'What happened, in a sentence.';
-COMMENT ON COLUMN analytics.signals.resolution IS 'Why it is resolved or withdrawn: paid, void, uncollectible, cleared, paying_again, ...';
+COMMENT ON COLUMN analytics.signals.resolution IS 'Why it is resolved or withdrawn: paid, void, uncollectible, cleared, paying_again, disconnected, ...';
 COMMENT ON COLUMN analytics.signals.detail IS 'The rule''s own facts. payment_failed: invoices [{invoice_id, number, subscription_id, amount (minor units), currency, failed_at, reason, hard_decline, failed_charges, attempt_count, next_attempt_at, ended, ended_at}]. subscription_lapsed: voluntary, subscriptions [{subscription_id, status, lapsed_at, voluntary, reason}].';
 COMMENT ON COLUMN analytics.signals.evidence IS 'The records that speak for it: [{source: {topic, partition, offset}, object_id, says}].';
 COMMENT ON COLUMN analytics.signals.revision IS 'How often something was published of it.';

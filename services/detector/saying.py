@@ -1,0 +1,57 @@
+"""From a customer of Stripe's, or a message about a user, to what it says of who it is. Pure."""
+
+from datetime import UTC, datetime, timedelta
+
+from schemas.events.product import ProductMessage
+from schemas.stripe import objects
+from schemas.stripe.objects import StripeObject
+from services.detector.identity import CustomerSaid, UserSaid
+
+USER_ID_KEYS = ("user_id", "dropfix_user_id")
+"""Where a customer's metadata names its user: the first that the product knows counts."""
+
+LONGEST = 320
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def customer_said(
+    obj: StripeObject, *, workspace_id: str, connection_id: str, livemode: bool, version: int, at: int
+) -> CustomerSaid:
+    """What one version of a customer says; `at` in Unix microseconds."""
+    metadata = objects.metadata(obj)
+    named = (_usable(metadata.get(key)) for key in USER_ID_KEYS)
+    return CustomerSaid(
+        workspace_id=workspace_id,
+        connection_id=connection_id,
+        customer_id=str(obj["id"]),
+        livemode=livemode,
+        version=version,
+        at=at,
+        email=_usable(objects.email_of(obj)),
+        user_ids=tuple(dict.fromkeys(name for name in named if name)),
+        deleted=objects.is_deleted(obj),
+    )
+
+
+def user_said(message: ProductMessage, workspace_id: str) -> UserSaid | None:
+    """What a message says of its user; None of somebody who is not known yet."""
+    if message.user_id is None:
+        return None
+    traits = message.traits if message.type == "identify" else {}
+    email, name = _usable(traits.get("email")), _usable(traits.get("name"))
+    return UserSaid(
+        workspace_id=workspace_id,
+        user_id=message.user_id,
+        id=message.message_id,
+        at=(message.timestamp - _EPOCH) // timedelta(microseconds=1),
+        email=email.lower() if email else None,
+        name=name,
+    )
+
+
+def _usable(value: object) -> str | None:
+    """The text, trimmed; None where it is none, is empty, or is what no table can hold."""
+    if not isinstance(value, str):
+        return None
+    text = value.strip()
+    return text if text and len(text) <= LONGEST and "\0" not in text else None
