@@ -13,7 +13,7 @@ from runtime.database import Pool
 from services.console.chart import DayOfMrr
 from services.console.connections import NOT_THERE
 from services.console.model import Customer, Signal
-from services.console.overview import RECENT, Figures, Scope, SignalCount
+from services.console.overview import Figures, Scope, SignalCount
 from services.console.sql import statements
 from services.console.store import BORROW_WITHIN_S
 
@@ -69,7 +69,7 @@ class FigureStore:
 
     def figures(self, workspace_id: str, scope: Scope, now: datetime) -> Figures:
         """The dashboard's numbers at `now` (domain time)."""
-        parameters = in_scope(workspace_id, scope) | {"since": now - RECENT}
+        parameters = in_scope(workspace_id, scope) | {"since": scope.recent_since(now)}
         with self._session() as db:
             customers = rows_or_none(db, "customers_count", parameters)
             mrr = rows_or_none(db, "mrr_by_currency", parameters)

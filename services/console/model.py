@@ -54,6 +54,8 @@ class Status:
     reads_allowed: int = 0
     calls_last_poll: int = 0
     updated_at: datetime | None = None
+    clock_offset: int = 0
+    """Seconds from our clock to the server's: 0 for Stripe itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from schemas.money import format_amount
@@ -37,6 +37,11 @@ class Scope:
     @property
     def connection_ids(self) -> list[str]:
         return [each.connection.connection_id for each in self.watched]
+
+    def recent_since(self, now: datetime) -> datetime:
+        """Since when a signal is of the last 30 days: by the server's time, where that is another than ours."""
+        offsets = [each.status.clock_offset for each in self.watched if each.status]
+        return now + timedelta(seconds=min(offsets, default=0)) - RECENT
 
     @property
     def catching_up(self) -> bool:

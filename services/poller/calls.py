@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import monotonic
 from urllib.parse import parse_qsl
 
@@ -86,6 +86,8 @@ class Caller:
     versions: Versions
     clock: Clock
     audit: Callable[[CallMade], None]
+    clock_offset: timedelta = timedelta()
+    """From our clock to the server's; what is observed is dated by the server's."""
 
     def __post_init__(self) -> None:
         self.echoed: str | None = None
@@ -163,7 +165,7 @@ class Caller:
             raise UnreadableAnswer(f"it redirects elsewhere (HTTP {status}), which is not followed")
         if status == 429:
             self.limits.limited(endpoint, response.headers.get("stripe-rate-limited-reason", ""), monotonic())
-        return Answer(status, body, response.headers, version, self.versions.upcoming, at)
+        return Answer(status, body, response.headers, version, self.versions.upcoming, at + self.clock_offset)
 
 
 def _own(headers: Mapping[str, str]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import msgspec
 import stripe
 
+from schemas.stripe.subscriptions import current_period
 from services.poller.capabilities import WANTED, Capabilities, Permission
 from services.poller.errors import UnreadableAnswer
 from services.poller.kinds import KINDS, Kind
@@ -35,10 +36,12 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """What was found. `newest` is the newest instant of Stripe's clock that was seen, None in an empty account."""
+    """What was found. Of Stripe's clock: `newest` is the newest instant that was seen, None in an empty account;
+    `active_until` the end of an active subscription's current period."""
 
     capabilities: Capabilities
     newest: int | None
+    active_until: int | None = None
 
 
 class _Profile(msgspec.Struct):
@@ -87,7 +90,8 @@ async def probe(reader: Reader) -> Probed:
     refused = alike(f"{kind}:{path}" for kind, _, lacking, _ in lists for path in sorted(lacking))
     searchable = await together(_probe_search(reader, kind, query) for kind, query in SEARCHES.items())
     found = Capabilities(permissions, refused, tuple(kind for kind in searchable if kind))
-    return Probed(found, max((at for *_, at in lists if at is not None), default=None))
+    newest = max((at for *_, at in lists if at is not None), default=None)
+    return Probed(found, newest, await _active_until(reader) if found.can_read("subscription") else None)
 
 
 async def newly_granted(reader: Reader) -> list[Kind]:
@@ -149,6 +153,15 @@ async def _probe_search(reader: Reader, kind: Kind, query: str) -> Kind | None:
     except (stripe.PermissionError, stripe.InvalidRequestError, UnreadableAnswer):
         return None
     return kind
+
+
+async def _active_until(reader: Reader) -> int | None:
+    """The end of the current period of an active subscription, None where there is none."""
+    active = await reader.page(Query("subscription", filters={"status": "active"}, limit=1), purpose=PURPOSE)
+    for found in active.page.listed:
+        _, end = current_period(msgspec.json.decode(found.raw))
+        return int(end.timestamp()) if end else None
+    return None
 
 
 def _newest(read: PageRead) -> int | None:

@@ -40,10 +40,22 @@ class Lease:
     tick: int
     failures: int
     next_at: datetime
+    clock_offset: int = 0
 
     @property
     def connection_id(self) -> str:
         return self.owner.connection_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learnt:
+    """What validating a key told: `as_of` is the newest instant of the server's clock, `clock_offset` the seconds from
+    our clock to it."""
+
+    account_id: str | None
+    found: Capabilities
+    as_of: int
+    clock_offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +81,7 @@ def take_leases(conn: Connection, *, owner: str, now: datetime, limit: int) -> l
 
 def _lease(row: Sequence[object]) -> Lease:
     connection_id, workspace_id, phase, account_id, livemode, capabilities, connected_at, synced, sizes, *rest = row
-    tick, failures, epoch, next_at = rest
+    tick, failures, epoch, next_at, clock_offset = rest
     return msgspec.convert(
         {
             "owner": {"connection_id": connection_id, "workspace_id": workspace_id, "epoch": epoch},
@@ -83,6 +95,7 @@ def _lease(row: Sequence[object]) -> Lease:
             "tick": tick,
             "failures": failures,
             "next_at": next_at,
+            "clock_offset": clock_offset,
         },
         type=Lease,
     )
@@ -153,14 +166,15 @@ def associated_data(connection_id: str) -> bytes:
     return b"stripe_key:" + connection_id.encode()
 
 
-def write_identity(conn: Connection, owner: Owner, *, account_id: str | None, found: Capabilities, as_of: int) -> None:
+def write_identity(conn: Connection, owner: Owner, learnt: Learnt) -> None:
     """Remember whose key it is and what it gives."""
     columns = {
         "connection_id": owner.connection_id,
         "epoch": owner.epoch,
-        "account_id": account_id,
-        "capabilities": Jsonb(msgspec.to_builtins(found)),
-        "as_of": as_of,
+        "account_id": learnt.account_id,
+        "capabilities": Jsonb(msgspec.to_builtins(learnt.found)),
+        "as_of": learnt.as_of,
+        "clock_offset": learnt.clock_offset,
     }
     conn.execute(statement("identified"), columns)
 

@@ -167,7 +167,8 @@ class Poll:
         self._result.forbidden.append(kind)
 
     def _now(self) -> int:
-        return int(self._session.shell.clock.now().timestamp())
+        """The server's time: what is due of an object is due by it."""
+        return int(self._session.shell.clock.now().timestamp()) + self._session.lease.clock_offset
 
     def _invoices_moved(self) -> bool:
         return any(row.known.kind == "invoice" for row in self._changed.values())

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import httpx
 import stripe
@@ -133,6 +134,7 @@ async def open_reader(shell: Shell, lease: Lease, key: str, address: StripeAddre
         versions=Versions(lease.owner.epoch),
         clock=shell.clock,
         audit=audit,
+        clock_offset=timedelta(seconds=lease.clock_offset),
     )
     return Reader(key, caller, lease.capabilities or NOTHING_KNOWN)
 

@@ -1,6 +1,7 @@
 """Validating a submitted key, and what its card says of it."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from runtime.logs import get_logger
 from runtime.vault import Keyring
@@ -14,6 +15,7 @@ from services.poller.keys import KeyKind
 from services.poller.kinds import KINDS, OBJECTS
 from services.poller.lease import Lease
 from services.poller.reader import Reader
+from services.poller.server_clock import offset_seconds
 from services.poller.session import Shell, say
 
 ABILITY = ", ".join(OBJECTS[kind].permission for kind in KINDS if kind != "dispute")
@@ -35,11 +37,20 @@ async def validate(shell: Shell, lease: Lease, reader: Reader, kind: KeyKind, ke
     if not any(found.can_read(each) for each in KINDS):
         raise Stopped("The key is valid, but may read nothing that DropFix needs.", f"{EDIT_KEY} Give it: {ABILITY}.")
     reader.capabilities = found
-    as_of = probed.newest or int(shell.clock.now().timestamp())
-    known = replace(lease, account_id=account.account_id, capabilities=found, connected_at=lease.connected_at or as_of)
-    await shell.outside.run(
-        lambda conn: leases.write_identity(conn, lease.owner, account_id=account.account_id, found=found, as_of=as_of)
+    now = int(shell.clock.now().timestamp())
+    as_of = probed.newest or now
+    offset = offset_seconds(now=now, newest=probed.newest, active_until=probed.active_until)
+    reader.caller.clock_offset = timedelta(seconds=offset)
+    known = replace(
+        lease,
+        account_id=account.account_id,
+        capabilities=found,
+        connected_at=lease.connected_at or as_of,
+        clock_offset=offset,
     )
+    learnt = leases.Learnt(account_id=account.account_id, found=found, as_of=as_of, clock_offset=offset)
+    await shell.outside.run(lambda conn: leases.write_identity(conn, lease.owner, learnt))
+    await say(shell, lease.connection_id, clock_offset=offset)
     await say_abilities(shell, lease, reader, kind)
     return known
 

@@ -25,5 +25,5 @@ FROM connections WHERE workspace_id = %(workspace_id)s AND connection_id = %(con
 -- name: statuses
 SELECT connection_id, state, reason, remedy, warnings, account_id, account_name, livemode, permissions, progress,
     customers_counted, connected_at, first_minute_at, synced_at, last_poll_at, next_poll_at, last_error,
-    reads_used, reads_allowed, calls_last_poll, updated_at
+    reads_used, reads_allowed, calls_last_poll, updated_at, clock_offset
 FROM poller.connection_status WHERE workspace_id = %(workspace_id)s AND connection_id = ANY(%(connection_ids)s)

@@ -11,7 +11,7 @@ from services.console.chart import chart_of
 from services.console.errors import Refused
 from services.console.figures import Place, SignalFilter
 from services.console.model import Member, Signal
-from services.console.overview import RECENT, SIGNAL_NAMES, Overview, Scope, overview_of, scope_of
+from services.console.overview import SIGNAL_NAMES, Overview, Scope, overview_of, scope_of
 from services.console.web.context import Console, ConsoleHere, MemberHere
 from services.console.web.render import render
 
@@ -109,7 +109,9 @@ def signals_page(
 ) -> Response:
     scope, now = console.scope(member.workspace_id), console.clock.now()
     known = code if code in SIGNAL_NAMES else None
-    wanted = SignalFilter(code=known, only_open=show == "open", since=now - RECENT if show == "recent" else None)
+    wanted = SignalFilter(
+        code=known, only_open=show == "open", since=scope.recent_since(now) if show == "recent" else None
+    )
     return render(
         request,
         "signals.html",

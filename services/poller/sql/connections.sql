@@ -38,7 +38,7 @@ WHERE connection_id IN (
       AND (retry_at IS NULL OR retry_at <= now()) AND (lease_until IS NULL OR lease_until < now())
     ORDER BY connection_id IN (SELECT connection_id FROM refreshes) DESC, next_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
 RETURNING connection_id, workspace_id, phase, account_id, livemode, capabilities, connected_at, synced, sizes, tick,
-          failures, lease_epoch, next_at
+          failures, lease_epoch, next_at, clock_offset
 
 -- name: renew
 UPDATE connections SET lease_until = now() + make_interval(secs => %(seconds)s)
@@ -62,7 +62,7 @@ SELECT control.adopt_connection(%(new_id)s, %(old_id)s, %(resealed)s)
 
 -- name: identified
 UPDATE connections SET account_id = %(account_id)s, capabilities = %(capabilities)s,
-    connected_at = coalesce(connected_at, %(as_of)s)
+    connected_at = coalesce(connected_at, %(as_of)s), clock_offset = %(clock_offset)s
 WHERE connection_id = %(connection_id)s AND lease_epoch = %(epoch)s
 
 -- name: release
