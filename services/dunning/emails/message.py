@@ -1,15 +1,36 @@
 """The message that goes out: headers, text and HTML, as `email.message` builds it."""
 
 from datetime import datetime
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UniqueUnstructuredHeader
 from email.message import EmailMessage
+from email.policy import Policy, default
 from email.utils import format_datetime
 from hashlib import sha256
+from typing import Any
 from urllib.parse import quote
 
 from schemas.events.decisions import DunningSender
 from services.dunning.emails.render import Rendered
 from services.dunning.facts import mail_key
+
+
+class _Link(BaseHeader):
+    """A header that holds an address in angle brackets: on one line, as it is. Folded as text, one longer than a line
+    would become an encoded word, which no mail program takes for a link."""
+
+    max_count = 1
+
+    @classmethod
+    def parse(cls, value: str, kwds: dict[str, Any]) -> None:
+        UniqueUnstructuredHeader.parse(value, kwds)
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+_headers = HeaderRegistry()
+_headers.map_to_type("list-unsubscribe", _Link)
+_POLICY = default.clone(header_factory=_headers)
 
 
 def message_id(sender: DunningSender, *, episode_id: str, step: int, attempt: str = "") -> str:
@@ -28,7 +49,7 @@ def message_of(
     unsubscribe_url: str | None = None,
 ) -> EmailMessage:
     """The message. `identifier` is its Message-ID, `at` its date (aware)."""
-    message = EmailMessage()
+    message = EmailMessage(policy=_POLICY)
     message["From"] = Address(display_name=_plain(sender.name), addr_spec=sender.address)
     message["To"] = Address(addr_spec=recipient)
     if sender.reply_to:

@@ -201,6 +201,12 @@ def test_the_message_has_both_parts_and_the_headers_that_mail_programs_look_for(
     assert parsed["Auto-Submitted"] == "auto-generated"
 
 
+def test_a_link_longer_than_a_line_stays_a_link() -> None:
+    url = "https://app.example/unsubscribe/" + "x" * 200
+    found = built(unsubscribe_url=url).as_bytes(policy=policy.SMTP)
+    assert f"\r\nList-Unsubscribe: <{url}>\r\n".encode() in found
+
+
 def test_without_a_page_one_unsubscribes_by_email() -> None:
     found = built()
     assert found["List-Unsubscribe"] == "<mailto:help@acme.example?subject=unsubscribe>"
