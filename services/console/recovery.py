@@ -39,6 +39,7 @@ REASONS: Mapping[str, str] = {
     "disconnected": "the account was disconnected",
     "stopped": "you stopped it",
     "skipped": "you skipped it",
+    "superseded": "later records made it part of another, or of none",
 }
 """Why an episode is held, or how it ended, in words."""
 
