@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 import pytest
 
 from schemas.errors import InvalidDecision
@@ -58,20 +57,17 @@ def test_what_is_given_is_what_is_written(kind: str) -> None:
     assert check_decision(kind, written, connection_id="con_1") == written
 
 
-@pytest.mark.parametrize("kind", sorted(dunning.KINDS))
+@pytest.mark.parametrize("kind", sorted(dunning.CONCERNING))
 def test_dunning_reads_every_kind_that_concerns_it_as_the_contract_has_it(kind: str) -> None:
     ruling = dunning.ruling_of(decision(kind, SAMPLES[kind]))
     assert ruling is not None
-    told = msgspec.json.decode(msgspec.json.encode(ruling.detail))
-    given = {name: value for name, value in SAMPLES[kind].items() if name in told}
-    assert {name: told[name] for name in given} == given
-    fields = {field.name for field in msgspec.structs.fields(type(ruling.detail))}
-    assert fields <= set(KINDS[kind].detail.model_fields)
+    told = ruling.detail.model_dump(mode="json")
+    assert {name: told[name] for name in SAMPLES[kind]} == SAMPLES[kind]
 
 
 @pytest.mark.parametrize("kind", [name for name in KINDS if name.startswith("dunning.")])
 def test_dunning_knows_every_kind_that_bears_its_name(kind: str) -> None:
-    assert kind in dunning.KINDS
+    assert kind in dunning.CONCERNING
 
 
 @pytest.mark.parametrize(
