@@ -29,7 +29,7 @@ def database_address(database_url: str | None, data_dir: Path | None) -> str:
     A password that the address lacks is read from the file that `DATABASE_PASSWORD_FILE` names, as services do.
     """
     if database_url and data_dir is None:
-        named = os.environ.get(FILE_SETTING)
+        database_url, named = checked(database_url), os.environ.get(FILE_SETTING)
         return with_password(database_url, read_secret(FILE_SETTING, Path(named))) if named else database_url
     _, report = running_stack(data_dir)
     try:
@@ -38,6 +38,15 @@ def database_address(database_url: str | None, data_dir: Path | None) -> str:
         raise CommandError(
             "the stack that runs has no database of its own", remedy="name it with --database-url", code=USAGE
         ) from None
+
+
+def checked(url: str) -> str:
+    """The address, if it is one of PostgreSQL; raises CommandError before anything is tried with it."""
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise CommandError(
+            "DATABASE_URL is not an address of PostgreSQL", remedy="it starts with postgresql://", code=USAGE
+        )
+    return url
 
 
 def with_password(url: str, password: str) -> str:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from cli.database import checked
 from cli.errors import CommandError
 from cli.output import done, step
 from cli.secrets import SecretFiles
@@ -36,7 +37,7 @@ def surroundings_of(stack: EmbeddedStack, *, clock: str = "real", stripe_api_bas
     addresses = stack.addresses
     return Surroundings(
         bootstrap_servers=addresses.kafka or os.environ["KAFKA_BOOTSTRAP_SERVERS"],
-        admin_url=addresses.database or os.environ["DATABASE_URL"],
+        admin_url=addresses.database or checked(os.environ["DATABASE_URL"]),
         smtp_url=addresses.smtp or os.environ.get("SMTP_URL"),
         secrets=SecretFiles(stack.data.secrets),
         clock=clock,

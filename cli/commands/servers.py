@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.database import with_password
+from cli.database import checked, with_password
 from cli.errors import USAGE, CommandError
 from cli.output import done, out, print_json
 from cli.services import all_services, service_named
@@ -60,7 +60,7 @@ def migrate(
     from runtime.migrations import migrate as apply
     from runtime.settings import read_secret
 
-    found = all_services()
+    found, database_url = all_services(), checked(database_url)
     if password_file is not None:
         database_url = with_password(database_url, read_secret("--password-file", password_file))
     names = [OPERATOR, *(service.name for service in found)]

@@ -90,6 +90,7 @@ def test_what_needs_a_running_stack_says_how_to_start_one(
         (("nonsense",), "nonsense"),
         (("service", "nonsense"), "there are poller, mirror, mrr, detector"),
         (("migrate",), "DATABASE_URL"),
+        (("migrate", "--database-url", "garbage"), "not an address of PostgreSQL"),
         (("topics", "create"), "KAFKA_BOOTSTRAP_SERVERS"),
     ],
 )
