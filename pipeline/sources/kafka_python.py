@@ -72,6 +72,10 @@ class _Assignment:
             self._fresh.difference_update(revoked)
             self._lost.update(revoked)
 
+    def on_partitions_lost(self, lost: Collection[Any]) -> None:
+        """The membership ended, as after a freeze longer than the session: others have them already."""
+        self.on_partitions_revoked(lost)
+
     def fresh(self) -> set[Any]:
         """Assigned, paused, and not positioned yet."""
         with self._lock:
