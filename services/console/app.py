@@ -23,6 +23,7 @@ from services.console.episodes import EpisodeStore
 from services.console.figures import FigureStore
 from services.console.live import LiveUpdates
 from services.console.overview import overview_of, scope_of
+from services.console.people import PeopleStore
 from services.console.publisher import Publisher
 from services.console.settings import ConsoleSettings
 from services.console.store import SCHEMA, Store
@@ -94,6 +95,7 @@ def assembled(settings: ConsoleSettings, frame: Frame, *, address: str) -> Itera
                 connections=connections,
                 decisions=Decisions(pool, clock=frame.clock, decided=relay.wake),
                 figures=figures,
+                people=PeopleStore(pool),
                 episodes=episodes,
                 publisher=publisher,
                 live=live,

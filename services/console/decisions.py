@@ -33,6 +33,8 @@ from services.console.store import BORROW_WITHIN_S, SCHEMA
 
 SOURCE = "dropfix/console"
 HISTORY = 50
+USUAL_HISTORY_DAYS = 30
+"""What the detector goes by where nothing was decided."""
 _SETTINGS = ("workspace.settings", "signals.thresholds", "dunning.sender", "dunning.sending")
 _MAX_WHY = 500
 _SQL = statements("decisions")
@@ -44,6 +46,11 @@ class Entry:
 
     decision: Decision
     by: str
+
+    @property
+    def details(self) -> list[tuple[str, str]]:
+        """What was given, in words: (field, value)."""
+        return [(name.replace("_", " "), _in_words(value)) for name, value in self.decision.detail.items()]
 
     @property
     def label(self) -> str:
@@ -65,9 +72,22 @@ class Decided:
     pending_from: datetime | None = None
 
     @property
+    def history_days(self) -> int:
+        """How far back signals open, as decided or as usual."""
+        return USUAL_HISTORY_DAYS if self.thresholds.history_days is None else self.thresholds.history_days
+
+    @property
     def mode(self) -> str:
         """Whether emails go, as decided: on, shadow or off."""
         return self.sending.mode if self.sending else "off"
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, bool) or value is None:
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_in_words(inner)}" for name, inner in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 class Decisions:

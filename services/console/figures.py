@@ -20,6 +20,7 @@ from services.console.store import BORROW_WITHIN_S
 T = TypeVar("T")
 PAGE = 50
 HISTORY = timedelta(days=90)
+A_DAY = timedelta(days=1)
 _SQL = statements("figures")
 
 
@@ -74,16 +75,21 @@ class FigureStore:
             customers = rows_or_none(db, "customers_count", parameters)
             mrr = rows_or_none(db, "mrr_by_currency", parameters)
             signals = rows_or_none(db, "signals_by_code", parameters)
+            alone = rows_or_none(db, "users_alone", parameters)
         return Figures(
             customers=customers[0][0] if customers else None,
             mrr=None if mrr is None else {row[0]: row[1] for row in mrr},
             paying={row[0]: row[2] for row in mrr or ()},
             signals=None if signals is None else {row[0]: SignalCount(row[1], row[2]) for row in signals},
+            users_alone=alone[0][0] if alone else None,
         )
 
     def mrr_history(self, workspace_id: str, scope: Scope, now: datetime) -> list[DayOfMrr]:
-        """Every day's MRR of the last 90 (domain time), by connection and currency."""
-        parameters = in_scope(workspace_id, scope) | {"since": (now - HISTORY).date(), "until": now.date()}
+        """Every day's MRR of the last 90 (domain time), by connection and currency.
+
+        Days are the workspace's own, whose today may be another than UTC's.
+        """
+        parameters = in_scope(workspace_id, scope) | {"since": (now - HISTORY).date(), "until": (now + A_DAY).date()}
         with self._session() as db:
             return [DayOfMrr(*row) for row in rows_or_none(db, "mrr_history", parameters) or ()]
 
@@ -115,7 +121,7 @@ class FigureStore:
         """Customers, the newest first; with a currency those who pay in it, the largest MRR first."""
         statement = "paying_customers" if currency else "newest_customers"
         parameters = in_scope(workspace_id, scope) | {
-            "search": f"%{_literal(search)}%" if search else None,
+            "search": f"%{like_literally(search)}%" if search else None,
             "currency": currency,
             "after": after.value if after else None,
             "after_id": after.id if after else None,
@@ -178,7 +184,7 @@ def rows_or_none(
         return None
 
 
-def _literal(search: str) -> str:
+def like_literally(search: str) -> str:
     """The text as a LIKE pattern that means just that text."""
     return search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 

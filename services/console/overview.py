@@ -75,12 +75,14 @@ class SignalCount:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What the views say of a scope; None where a view is not there yet."""
+    """What the views say of a scope; None where a view is not there yet. `users_alone` are users of the product that
+    are no customer's."""
 
     customers: int | None = None
     mrr: Mapping[str, int] | None = None
     paying: Mapping[str, int] = field(default_factory=dict)
     signals: Mapping[str, SignalCount] | None = None
+    users_alone: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ class Overview:
     paying: Mapping[str, int]
     signals: Mapping[str, SignalCount] | None
     catching_up: bool
+    users_alone: int | None = None
 
     @property
     def open_signals(self) -> int | None:
@@ -117,13 +120,17 @@ def overview_of(scope: Scope, figures: Figures) -> Overview:
         paying=figures.paying,
         signals=figures.signals,
         catching_up=scope.catching_up,
+        users_alone=figures.users_alone,
     )
 
 
 def _tracked(scope: Scope, figures: Figures) -> int | None:
+    """Each customer counts once, and a user of the product only where it is no customer's."""
     counted = scope.customers_counted if scope.catching_up else None
     known = [count for count in (figures.customers, counted) if count is not None]
-    return max(known) if known else None
+    if known:
+        return max(known) + (figures.users_alone or 0)
+    return figures.users_alone if scope.mode == "none" else None
 
 
 def format_each(amounts: Mapping[str, int], payers: Mapping[str, int] | None = None) -> list[tuple[str, str]]:

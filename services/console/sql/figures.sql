@@ -5,6 +5,14 @@
 SELECT count(*) FROM analytics.customers
 WHERE workspace_id = %(workspace_id)s AND connection_id = ANY(%(connections)s) AND NOT coalesce(deleted, false)
 
+-- name: users_alone
+SELECT count(*) FROM analytics.users u
+WHERE u.workspace_id = %(workspace_id)s AND NOT EXISTS (
+    SELECT FROM analytics.identity_matches m
+    WHERE m.workspace_id = u.workspace_id AND m.user_id = u.user_id AND m.state = 'matched'
+        AND m.connection_id = ANY(%(connections)s)
+)
+
 -- name: mrr_by_currency
 SELECT currency, sum(mrr)::bigint, count(*) FROM analytics.mrr_by_customer
 WHERE workspace_id = %(workspace_id)s AND connection_id = ANY(%(connections)s) AND mrr <> 0

@@ -20,6 +20,7 @@ from services.console.identifiers import form_token, same
 from services.console.live import LiveUpdates
 from services.console.model import Member
 from services.console.overview import Scope, scope_of
+from services.console.people import PeopleStore
 from services.console.publisher import Publisher
 from services.console.settings import ConsoleSettings
 from services.console.store import SESSION_LASTS, Store
@@ -51,6 +52,7 @@ class Console:
     connections: Connections
     decisions: Decisions
     figures: FigureStore
+    people: PeopleStore
     episodes: EpisodeStore
     write_keys: WriteKeys
     publisher: Publisher

@@ -91,6 +91,7 @@ def customer_page(request: Request, console: ConsoleHere, member: MemberHere, cu
         member=member,
         customer=customer,
         subscriptions=console.figures.subscriptions(member.workspace_id, scope, customer_id),
+        users=console.people.users_of(member.workspace_id, scope, customer_id),
         page=console.figures.signals(member.workspace_id, scope, everything),
         names=SIGNAL_NAMES,
     )

@@ -201,6 +201,7 @@ def overview(console: ConsoleHere, workspace: str | None = None) -> Any:
         "catching_up": found.catching_up,
         "tracked_users": found.tracked_users,
         "customers_read": found.customers_read,
+        "users_alone": found.users_alone,
         "mrr": found.mrr,
         "signals": signals,
         "connections": [_described(console, each) for each in watched],

@@ -12,9 +12,11 @@ from services.console.web import (
     intake_api,
     integrations,
     operator_api,
+    people,
     sign_in,
     stream,
     tracking,
+    workspace,
 )
 from services.console.web.failures import add_failures
 from services.console.web.render import STATIC
@@ -32,7 +34,9 @@ class VersionedFiles(StaticFiles):
 
 def add_to(app: FastAPI) -> None:
     """Routes, files and failures."""
-    for part in (sign_in, dashboard, dunning, integrations, tracking, stream, operator_api, intake_api, health):
+    for part in (sign_in, dashboard, people, dunning, integrations, workspace, tracking, stream):
+        app.include_router(part.router)
+    for part in (operator_api, intake_api, health):
         app.include_router(part.router)
     app.mount("/static", VersionedFiles(directory=STATIC), name="static")
     add_failures(app)

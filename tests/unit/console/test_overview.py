@@ -53,6 +53,18 @@ def test_a_count_is_only_told_when_every_account_was_counted() -> None:
     assert overview_of(scope, Figures(customers=2)).tracked_users == 2
 
 
+def test_a_user_of_the_product_adds_one_only_where_it_is_no_customers() -> None:
+    done = scope_of([watched("a", "live", live=True)])
+    assert overview_of(done, Figures(customers=40, users_alone=3)).tracked_users == 43
+    assert overview_of(done, Figures(customers=40, users_alone=0)).tracked_users == 40
+    assert overview_of(done, Figures(customers=40)).tracked_users == 40
+
+
+def test_without_stripe_the_users_of_the_product_count_alone() -> None:
+    assert overview_of(scope_of([]), Figures(users_alone=3)).tracked_users == 3
+    assert overview_of(scope_of([]), Figures(customers=0, users_alone=3)).tracked_users == 3
+
+
 def test_a_view_that_is_not_there_is_unknown_and_not_zero() -> None:
     overview = overview_of(scope_of([watched("a", "live", live=True)]), Figures())
     assert (overview.tracked_users, overview.mrr, overview.open_signals) == (None, None, None)

@@ -1,0 +1,91 @@
+"""Users of the product, and whose customer they are. A view that is not there yet gives None, not an error."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg.rows import TupleRow
+
+from runtime.database import Connection as Db
+from runtime.database import Pool
+from services.console.figures import PAGE, Page, Place, in_scope, like_literally, rows_or_none
+from services.console.overview import Scope
+from services.console.sql import statements
+from services.console.store import BORROW_WITHIN_S
+
+_SQL = statements("people")
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user as the list shows it, with the customers it is matched to: (id, what to call it)."""
+
+    user_id: str
+    name: str | None
+    email: str | None
+    first_seen_at: datetime
+    customers: Sequence[tuple[str, str]] = ()
+
+    @property
+    def called(self) -> str:
+        return self.name or self.email or self.user_id
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedUser:
+    """A user of a customer, and by what: its metadata, its e-mail address, or somebody's hand."""
+
+    user_id: str
+    name: str | None
+    email: str | None
+    by: str
+
+
+class PeopleStore:
+    """What the detector's views say of one workspace's users, among the connections of a scope."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def users(
+        self, workspace_id: str, scope: Scope, *, alone: bool, search: str, after: Place | None = None
+    ) -> Page[User]:
+        """Users, those seen first most recently first; `alone`: only those who are no customer's."""
+        parameters = in_scope(workspace_id, scope) | {
+            "alone": alone,
+            "search": f"%{like_literally(search)}%" if search else None,
+            "after": after.value if after else None,
+            "after_id": after.id if after else None,
+            "limit": PAGE + 1,
+        }
+        with self._pool.connection(timeout=BORROW_WITHIN_S) as db:
+            rows = _rows(db, "users", parameters)
+            if rows is None:
+                return Page(None)
+            shown = rows[:PAGE]
+            ids = sorted({customer for row in shown for customer in row[4]})
+            named = _rows(db, "names", in_scope(workspace_id, scope) | {"ids": ids}) if ids else []
+        names = {customer: name or email or customer for customer, name, email in named or ()}
+        users = [
+            User(user_id, name, email, seen, [(each, names.get(each, each)) for each in customers])
+            for user_id, name, email, seen, customers in shown
+        ]
+        last = users[-1] if len(rows) > PAGE else None
+        return Page(users, Place(last.first_seen_at.isoformat(), last.user_id) if last else None)
+
+    def count(self, workspace_id: str) -> int | None:
+        """Users of the workspace, matched or not."""
+        with self._pool.connection(timeout=BORROW_WITHIN_S) as db:
+            rows = _rows(db, "users_count", {"workspace_id": workspace_id})
+        return rows[0][0] if rows else None
+
+    def users_of(self, workspace_id: str, scope: Scope, customer_id: str) -> list[MatchedUser]:
+        """The users that are a customer's."""
+        parameters = in_scope(workspace_id, scope) | {"customer_id": customer_id}
+        with self._pool.connection(timeout=BORROW_WITHIN_S) as db:
+            return [MatchedUser(*row) for row in _rows(db, "users_of", parameters) or ()]
+
+
+def _rows(db: Db, statement: str, parameters: Mapping[str, Any]) -> list[TupleRow] | None:
+    return rows_or_none(db, statement, parameters, of=_SQL)

@@ -1,0 +1,103 @@
+"""Settings → Workspace: how the company presents itself, its zone, thresholds and sending; every change a decision."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+from zoneinfo import available_timezones
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse
+from starlette.datastructures import FormData
+from starlette.responses import Response
+
+from services.console.decisions import Decided
+from services.console.errors import Refused
+from services.console.model import Member
+from services.console.web.context import Console, ConsoleHere, FormHere, MemberHere, allow, text_of
+from services.console.web.render import render
+
+router = APIRouter(prefix="/settings/workspace")
+_PAGE = "/settings/workspace"
+
+
+@router.get("")
+def workspace_page(
+    request: Request, console: ConsoleHere, member: MemberHere, after: str = "", id: str = ""
+) -> Response:
+    return _page(request, console, member, after=(after, id) if after and id else None)
+
+
+@router.post("/{section}")
+def change(request: Request, console: ConsoleHere, member: MemberHere, form: FormHere, section: str) -> Response:
+    """One decision, of what the form changes; nothing where it changes nothing."""
+    try:
+        allow(console.limits.connect, member.workspace_id)
+        kind, detail = _asked(section, form, console.decisions.decided(member.workspace_id))
+        if detail:
+            console.decisions.decide(
+                member.workspace_id, kind, detail, decided_by=member.member_id, why=text_of(form, "why")
+            )
+    except Refused as refusal:
+        return _page(request, console, member, refusal=refusal, section=section, given=_texts(form))
+    return RedirectResponse(_PAGE, HTTPStatus.SEE_OTHER)
+
+
+def _asked(section: str, form: FormData, decided: Decided) -> tuple[str, dict[str, Any]]:
+    if section == "general":
+        return "workspace.settings", _changed(form, decided.settings.model_dump(), ("name", "timezone"))
+    if section == "signals":
+        given = text_of(form, "history_days").strip()
+        days = int(given) if given.isdecimal() and len(given) < 6 else given
+        return "signals.thresholds", {} if days in {"", decided.history_days} else {"history_days": days}
+    if section == "sender":
+        return "dunning.sender", _sender(form, decided)
+    if section == "sending":
+        mode = text_of(form, "mode")
+        return "dunning.sending", {} if mode == decided.mode else {"mode": mode}
+    raise Refused("not_found", "There is no such setting.", "", HTTPStatus.NOT_FOUND)
+
+
+def _changed(form: FormData, known: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """The fields that were filled in with something else than what is set."""
+    given = {name: text_of(form, name).strip() for name in names}
+    return {name: value for name, value in given.items() if value and value != known.get(name)}
+
+
+def _sender(form: FormData, decided: Decided) -> dict[str, Any]:
+    """The sender as a whole. Another address has to pass its test again; another name of the same address has not."""
+    address, name = text_of(form, "address").strip(), text_of(form, "name").strip()
+    known = decided.sender
+    same = known is not None and known.address == address
+    reply_to = text_of(form, "reply_to").strip() or None
+    if known is not None and same and (known.name, known.reply_to) == (name, reply_to):
+        return {}
+    wanted: dict[str, Any] = {"address": address, "name": name, "passed": bool(known and same and known.passed)}
+    return wanted if reply_to is None else {**wanted, "reply_to": reply_to}
+
+
+def _texts(form: FormData) -> dict[str, str]:
+    return {name: text_of(form, name) for name in form if name != "form_token"}
+
+
+def _page(
+    request: Request,
+    console: Console,
+    member: Member,
+    *,
+    refusal: Refused | None = None,
+    section: str = "",
+    given: Mapping[str, str] | None = None,
+    after: tuple[str, str] | None = None,
+) -> Response:
+    return render(
+        request,
+        "workspace.html",
+        member=member,
+        status=refusal.status if refusal else HTTPStatus.OK,
+        decided=console.decisions.decided(member.workspace_id),
+        history=console.decisions.history(member.workspace_id, after),
+        zones=sorted(available_timezones()),
+        refusal=refusal,
+        section=section,
+        given=given or {},
+    )
