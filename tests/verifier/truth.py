@@ -29,7 +29,7 @@ _CUSTOMERS: LiteralString = "SELECT customer_id FROM analytics.customers WHERE N
 
 @dataclass(frozen=True)
 class Signal:
-    """One signal, in Unix seconds; `opened_at` is UNSTAMPED where Stripe does not tell."""
+    """One signal, in Unix seconds; UNSTAMPED stands for an instant that Stripe does not tell."""
 
     code: str
     customer: str
@@ -83,16 +83,17 @@ def _signals(rows: list[tuple[Any, ...]], now: Any, seen: Any) -> Iterator[str]:
 def _shown(row: tuple[Any, ...]) -> Signal:
     code, customer, opened_at, resolved_at, detail = row
     statuses = [one["status"] for one in detail.get("subscriptions", ())]
-    return Signal(code, customer, UNSTAMPED if statuses[:1] == ["unpaid"] else opened_at, resolved_at)
+    return _signal(code, customer, opened_at, resolved_at, stamped=statuses[:1] != ["unpaid"])
 
 
 def _told(truth: Any, since: int, unpaid: Set[str]) -> Set[Signal]:
     return {
-        Signal(
+        _signal(
             code,
             one["customer"],
-            UNSTAMPED if one.get("subscription") in unpaid else one["opened_at"],
+            one["opened_at"],
             one["resolved_at"],
+            stamped=one.get("subscription") not in unpaid,
         )
         for code in CODES
         for one in truth["signals"][code]
@@ -100,8 +101,14 @@ def _told(truth: Any, since: int, unpaid: Set[str]) -> Set[Signal]:
     }
 
 
+def _signal(code: str, customer: str, opened_at: int, resolved_at: int | None, *, stamped: bool) -> Signal:
+    if stamped:
+        return Signal(code, customer, opened_at, resolved_at)
+    return Signal(code, customer, UNSTAMPED, None if resolved_at is None else UNSTAMPED)
+
+
 def _unpaid(truth: Any) -> Set[str]:
-    """Subscriptions that became unpaid: Stripe keeps no time of that, so none is compared."""
+    """Subscriptions that became unpaid: Stripe keeps no time of that, nor of its end, so none is compared."""
     lapses = truth["lapsed_subscriptions"]["customers"].values()
     return {one["subscription"] for several in lapses for one in several if one["status"] == "unpaid"}
 
