@@ -60,12 +60,13 @@ def _console_of(data_dir: Path | None) -> "ConsoleApi":
 
 def _assemble() -> None:
     """Mount the commands: those of the project first, then what each service brings."""
-    from cli.commands import analyst, demo, dlq, rebuild, run, servers, status, stripe, tables
+    from cli.commands import analyst, demo, dlq, rebuild, run, servers, status, stripe, tables, workspace
     from cli.services import all_services
 
     for module in (demo, run, status, servers, tables, rebuild):
         module.add_to(app)
     app.add_typer(stripe.app, name="stripe")
+    app.add_typer(workspace.app, name="workspace")
     app.add_typer(analyst.app, name="analyst")
     app.add_typer(dlq.app, name="dlq")
     for service in all_services():

@@ -177,7 +177,7 @@ def decisions(console: ConsoleHere, workspace: str | None = None) -> Any:
     return {
         "workspace_id": workspace_id,
         "settings": decided.settings.model_dump(),
-        "thresholds": decided.thresholds.model_dump(),
+        "history_days": decided.history_days,
         "sender": decided.sender.model_dump() if decided.sender else None,
         "sending": decided.mode,
         "history": [
