@@ -24,8 +24,8 @@ itself keeps workspaces apart, by row security on the tables beneath the views.
 **Keys.** A connection (`connection_id`) is one Stripe account in one mode, so test and live data never share one; join
 on `connection_id` and the object's id. **Money** is integer minor units of `currency` (an ISO 4217 code in lower case),
 whose decimals may be none, two or three; amounts of different currencies are never added. **Times** are `timestamptz`,
-days are days in UTC. **Source**: `source_topic`, `source_partition` and `source_offset` name the record of Kafka that a
-row follows from; an aggregate names the view with the rows behind it.
+days are days in the workspace's time zone, UTC where none is set. **Source**: `source_topic`, `source_partition` and
+`source_offset` name the record of Kafka that a row follows from; an aggregate names the view with the rows behind it.
 """
 
 
