@@ -49,7 +49,12 @@ def follow(page: Page, link: Locator) -> None:
 
 def fits(page: Page) -> None:
     """Nothing of the page lies beyond the right edge."""
-    assert page.locator("html").evaluate("html => html.scrollWidth") <= PHONE["width"], page.url
+    beyond = page.locator("body *").evaluate_all(
+        "(all, width) => all.filter(one => one.getBoundingClientRect().right > width).map(one => one.outerHTML)",
+        PHONE["width"],
+    )
+    scrolls = page.locator("html").evaluate("html => html.scrollWidth") > PHONE["width"]
+    assert not scrolls, f"{page.url}: {[html[:120] for html in beyond]}"
 
 
 def test_keys_that_cannot_work_are_explained_and_the_right_one_leads_to_lists_that_add_up(
