@@ -89,7 +89,9 @@ def _published(harness: Harness) -> int:
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("ordeal", AT_LENGTH if os.environ.get("DROPFIX_VERIFY") else SHORT, ids=str)
+@pytest.mark.parametrize(
+    "ordeal", AT_LENGTH if os.environ.get("DROPFIX_VERIFY") else SHORT, ids=lambda one: f"seed-{one.seed}"
+)
 def test_tables_equal_a_replay_and_the_truth_after_kills_and_freezes(
     ordeal: Ordeal, harness: Harness, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
