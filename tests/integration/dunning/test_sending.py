@@ -60,9 +60,9 @@ def test_test_mode_mails_the_allow_list_and_captures_everything_else(dunning: Du
     dunning.fail(livemode=False)
     dunning.set_clock(FIRST)
     dunning.until("it is captured", lambda: [row[2] for row in dunning.ledger()] == ["captured"])
-    dunning.settle()
-    ((state, text),) = dunning.rows("SELECT state, body_text FROM analytics.dunning_emails")
-    assert state == "captured"
+    shown = "SELECT state, body_text FROM analytics.dunning_emails"
+    dunning.until("its record was read back", lambda: [row[0] for row in dunning.rows(shown)] == ["captured"])
+    ((_, text),) = dunning.rows(shown)
     assert "$49.00" in text
     assert dunning.mails() == []
     dunning.decide("dunning.allow_list", {"entries": ["@example.com"]}, at=FIRST)
