@@ -14,14 +14,16 @@ import pytest
 from pipeline.apply import Applier
 from pipeline.errors import PassingFault
 from pipeline.offsets import Position, store_positions
-from pipeline.records import LogPartition, Record
+from pipeline.records import Arrived, LogPartition, Record
 from pipeline.session import Session
-from runtime.database import Database
+from pipeline.transaction import Transaction
+from runtime.database import Connection, Database
 from runtime.migrations import migrate
 from schemas.catalogue import CHURN_SIGNAL, IDENTITY_MATCH, PRODUCT_IDENTIFY, dead_letter_topic
 from services.detector.facts import Observed
 from services.detector.identity import CustomerSaid, UserSaid
-from services.detector.processor import INPUTS, detector
+from services.detector.identity_store import apply_said
+from services.detector.processor import INPUTS, decode_user, detector
 from services.detector.schema import MIGRATIONS
 from services.mrr.processor import INPUTS as MRR_INPUTS
 from services.mrr.schema import MIGRATIONS as MRR
@@ -135,6 +137,34 @@ def test_customers_and_users_who_come_at_once_end_with_the_same_matches(tables: 
         for done in [pool.submit(tables.apply, one, batch=3) for one in (customers, users)]:
             done.result()
     assert tables.standing() == expected(records)
+
+
+def test_a_transaction_that_bears_on_a_customer_waits_for_the_one_that_does_already(tables: Tables) -> None:
+    named = customer("cus_1", 1, email="ada@example.com", metadata={"user_id": "u_named"})
+    by_address, by_name = user("u_other", 2, email="ada@example.com"), user("u_named", 3)
+    tables.apply(tables.logged([named]), batch=1)
+    sessions = [tables.session(), tables.session()]
+    with ThreadPoolExecutor() as pool:
+        with sessions[0].transaction() as conn:
+            _say(conn, by_address)
+            second = pool.submit(_say_alone, sessions[1], by_name)
+            with pytest.raises(TimeoutError):
+                second.result(0.5)
+        second.result(20)
+    assert {row[3:5] for row in tables.standing()} == {("u_named", "metadata")}
+
+
+def _say(conn: Connection, record: Record) -> None:
+    said = decode_user(record)
+    assert said is not None
+    tx = Transaction(conn, group="detector", schema="detector", partition=record.partition, now=NOW)
+    apply_said(tx, [Arrived(record, said)])
+    tx.flush()
+
+
+def _say_alone(session: Session, record: Record) -> None:
+    with session.transaction() as conn:
+        _say(conn, record)
 
 
 def test_a_workspace_is_matched_within_itself(tables: Tables) -> None:
