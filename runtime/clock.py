@@ -11,12 +11,9 @@ import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic
 from typing import Protocol
 
 from runtime.errors import SettingsError
-
-RECHECK_SECONDS = 0.2
 
 
 class Clock(Protocol):
@@ -78,7 +75,6 @@ class FileClock:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._checked = float("-inf")
         self._stamp: tuple[int, int] | None = None
         self._anchor = self._load()
 
@@ -93,11 +89,10 @@ class FileClock:
         return datetime.now(UTC)
 
     def _current(self) -> Anchor:
-        if monotonic() - self._checked >= RECHECK_SECONDS:
-            status = self._path.stat()
-            if (status.st_mtime_ns, status.st_ino) != self._stamp:
-                self._anchor = self._load()
-            self._checked = monotonic()
+        """The anchor in force. The file is asked each time: who is woken because time moved must see that it did."""
+        status = self._path.stat()
+        if (status.st_mtime_ns, status.st_ino) != self._stamp:
+            self._anchor = self._load()
         return self._anchor
 
     def _load(self) -> Anchor:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import secrets
 import time
 import webbrowser
@@ -25,14 +26,17 @@ from cli.launch import (
     stoppable,
     surroundings_of,
 )
+from cli.left import Looker
 from cli.output import done, progress, step, suggest
 from cli.places import default_data_dir
-from cli.specs import simulator_spec
+from cli.services import all_services
+from cli.specs import Surroundings, simulator_spec
 from cli.stepping import RUNS_UP_TO, SteppingClock
 from deploy.embedded.places import write_whole
 from deploy.embedded.ports import LOOPBACK
 from deploy.embedded.stack import EmbeddedStack, Servers
 from runtime.clock import Anchor, write_clock
+from runtime.kafka import Broker
 
 WORKSPACE = "Northwind Analytics"
 EMAIL = "founder@northwind.example"
@@ -141,16 +145,20 @@ async def _show(stack: EmbeddedStack, wanted: Demo) -> None:
         await _check(first, stripe, as_json=wanted.as_json)
         return
     await _present(stack, wanted, console, link)
-    await _let_time_pass(stack, wanted, clock, ports)
+    await _let_time_pass(surroundings, wanted, clock, mail_page=f"http://{LOOPBACK}:{ports['dunning']}/readyz")
 
 
-async def _let_time_pass(stack: EmbeddedStack, wanted: Demo, clock: Path, ports: dict[str, int]) -> None:
+async def _let_time_pass(surroundings: Surroundings, wanted: Demo, clock: Path, *, mail_page: str) -> None:
     """The clock file runs by itself up to 60 times real time; above that it is stepped from here."""
     if wanted.speed <= RUNS_UP_TO:
         await asyncio.Event().wait()
-    pages = [f"http://{LOOPBACK}:{port}/readyz" for name, port in ports.items() if name != "simulator"]
-    stepping = SteppingClock(clock, database_url=stack.addresses.database or "", pages=pages, speed=wanted.speed)
-    await stepping.run()
+    broker = Broker(surroundings.bootstrap_servers, prefix=os.environ.get("DROPFIX_TOPIC_PREFIX", ""))
+    schemas = [service.schema() for service in all_services()]
+    looker = Looker(surroundings.admin_url, broker, schemas, mail_page=mail_page)
+    try:
+        await SteppingClock(clock, looker, speed=wanted.speed).run()
+    finally:
+        looker.close()
 
 
 def _account(stack: EmbeddedStack, wanted: Demo) -> dict[str, Any]:

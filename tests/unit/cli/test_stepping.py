@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from cli.stepping import LONGEST_STEP, Left, lag_of, mail_is_blocked, next_step
+from cli.left import Left, behind, mail_is_blocked
+from cli.stepping import LONGEST_STEP, next_step
+from pipeline.records import LogPartition
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -19,12 +21,13 @@ def test_time_jumps_to_what_happens_next_an_hour_at_most(next_due: timedelta | N
     assert next_step(NOW, left) == NOW + jumps
 
 
-@pytest.mark.parametrize(
-    ("report", "lag"),
-    [(None, 1), ({"lag": 3, "ready": True}, 3), ({"lag": 0, "ready": False}, 1), ({"lag": 0, "ready": True}, 0)],
-)
-def test_a_service_that_is_away_has_something_left_to_do(report: dict[str, Any] | None, lag: int) -> None:
-    assert lag_of(report) == lag
+@pytest.mark.parametrize(("reached", "lag"), [({}, 1), ({0: 3, 1: 5}, 2), ({0: 5, 1: 5}, 0), ({0: 7, 1: 5}, 0)])
+def test_a_service_is_behind_by_what_it_has_not_applied_and_if_it_has_not_begun(
+    reached: dict[int, int], lag: int
+) -> None:
+    """An end that was looked up before the offsets could be lower; one that is higher is what is left."""
+    ends = {LogPartition("topic", partition): 5 for partition in (0, 1)}
+    assert behind({LogPartition("topic", partition): at for partition, at in reached.items()}, ends) == lag
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime import clock as clock_module
 from runtime.clock import Anchor, FileClock, RealClock, clock_from, write_clock
 from runtime.errors import SettingsError
 
@@ -28,10 +27,7 @@ def test_simulated_time_is_the_anchor_plus_rate_times_what_has_passed(seconds: i
     assert Anchor.decode(anchor.encode()) == anchor
 
 
-def test_a_clock_that_stands_stands_for_every_reader_and_moves_when_its_file_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(clock_module, "RECHECK_SECONDS", 0.0)
+def test_a_clock_that_stands_stands_for_every_reader_and_moves_at_once_with_its_file(tmp_path: Path) -> None:
     file = tmp_path / "clock.json"
     write_clock(file, Anchor(real=REAL, simulated=SIMULATED, rate=0.0))
     one, other = FileClock(file), FileClock(file)
