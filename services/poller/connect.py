@@ -2,25 +2,25 @@
 
 One call validates and identifies: `/v1/account` gives the account to a key that may read it, and to any other valid
 key a 403 whose text names the account; only a key that is no key gets 401. Then the six lists, the expansions that
-MRR needs and the searches are probed side by side.
+MRR needs and the searches are probed side by side. Where the first call told no account, what the probes show may.
 """
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
 import stripe
 
 from schemas.stripe.subscriptions import current_period
+from services.poller.account import account_in, account_of
 from services.poller.capabilities import WANTED, Capabilities, Permission
 from services.poller.errors import UnreadableAnswer
 from services.poller.kinds import KINDS, Kind
+from services.poller.pages import ReadObject
 from services.poller.queries import Query
 from services.poller.reader import PageRead, Reader
 from services.poller.together import together
 
-_ACCOUNT = re.compile(r"acct_[A-Za-z0-9]+")
 PURPOSE = "connect"
 SEARCHES: dict[Kind, str] = {"customer": "created>0", "subscription": "canceled_at>0", "charge": 'status:"failed"'}
 """The searches that the poller uses; each is tried once."""
@@ -37,11 +37,14 @@ class Account:
 @dataclass(frozen=True, slots=True)
 class Probed:
     """What was found. Of Stripe's clock: `newest` is the newest instant that was seen, None in an empty account;
-    `active_until` the end of an active subscription's current period."""
+    `active_until` the end of an active subscription's current period. `account_id` is what refusals and addresses
+    name, `objects` the newest one of each list."""
 
     capabilities: Capabilities
     newest: int | None
     active_until: int | None = None
+    account_id: str | None = None
+    objects: tuple[ReadObject, ...] = ()
 
 
 class _Profile(msgspec.Struct):
@@ -71,8 +74,7 @@ async def identify(reader: Reader) -> Account:
     try:
         answer = await reader.ask("/v1/account", {}, purpose=PURPOSE)
     except stripe.PermissionError as error:
-        named = _ACCOUNT.search(error.user_message or "")
-        return Account(named[0] if named else None, None)
+        return Account(account_in(error.user_message), None)
     except stripe.InvalidRequestError:
         return Account(None, None)
     try:
@@ -86,19 +88,24 @@ async def identify(reader: Reader) -> Account:
 async def probe(reader: Reader) -> Probed:
     """What the key and the server give. Raises what is neither a missing permission nor a lacking server."""
     lists = await together(_probe_list(reader, kind) for kind in KINDS)
-    permissions: dict[str, Permission] = {kind: permission for kind, permission, _, _ in lists}
-    refused = alike(f"{kind}:{path}" for kind, _, lacking, _ in lists for path in sorted(lacking))
+    permissions: dict[str, Permission] = {each.kind: each.permission for each in lists}
+    refused = alike(f"{each.kind}:{path}" for each in lists for path in sorted(each.refused))
     searchable = await together(_probe_search(reader, kind, query) for kind, query in SEARCHES.items())
     found = Capabilities(permissions, refused, tuple(kind for kind in searchable if kind))
-    newest = max((at for *_, at in lists if at is not None), default=None)
-    return Probed(found, newest, await _active_until(reader) if found.can_read("subscription") else None)
+    return Probed(
+        found,
+        newest=max((at for each in lists if (at := each.newest) is not None), default=None),
+        active_until=await _active_until(reader) if found.can_read("subscription") else None,
+        account_id=_account_named(lists),
+        objects=tuple(one for each in lists for one in each.objects),
+    )
 
 
 async def newly_granted(reader: Reader) -> list[Kind]:
     """Lists that the key could not read and can now: its permissions are edited in Stripe, without a new key."""
     missing = [kind for kind in KINDS if not reader.capabilities.can_read(kind)]
     found = await together(_probe_list(reader, kind) for kind in missing)
-    return [kind for kind, permission, _, _ in found if permission == "granted"]
+    return [each.kind for each in found if each.permission == "granted"]
 
 
 def alike(refused: Iterable[str]) -> tuple[str, ...]:
@@ -110,26 +117,40 @@ def alike(refused: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-_ListProbe = tuple[Kind, Permission, frozenset[str], int | None]
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """What the probe of one list told: its newest object, expansions that the server refuses, and the account that a
+    refusal names."""
+
+    kind: Kind
+    permission: Permission
+    refused: frozenset[str] = frozenset()
+    objects: tuple[ReadObject, ...] = ()
+    refused_account: str | None = None
+
+    @property
+    def newest(self) -> int | None:
+        facts = [found.facts for found in self.objects]
+        instants = [at for each in facts for at in (each.created, each.period_start, each.canceled_at)]
+        return max((at for at in instants if at is not None), default=None)
 
 
-async def _probe_list(reader: Reader, kind: Kind) -> _ListProbe:
-    """(kind, permission, expansions the server refuses, newest creation)."""
+async def _probe_list(reader: Reader, kind: Kind) -> _Listed:
     try:
         read = await _first(reader, kind, WANTED[kind])
-    except (stripe.PermissionError, stripe.InvalidRequestError):
+    except (stripe.PermissionError, stripe.InvalidRequestError) as error:
         if not WANTED[kind]:
-            return kind, "missing", frozenset(), None
+            return _Listed(kind, "missing", refused_account=_named_by(error))
         return await _probe_apart(reader, kind)
-    return kind, "granted", frozenset(), _newest(read)
+    return _Listed(kind, "granted", objects=read.page.listed)
 
 
-async def _probe_apart(reader: Reader, kind: Kind) -> _ListProbe:
+async def _probe_apart(reader: Reader, kind: Kind) -> _Listed:
     """The list without expansions, and then each expansion by itself, the shorter paths first."""
     try:
         plain = await _first(reader, kind, frozenset())
-    except (stripe.PermissionError, stripe.InvalidRequestError):
-        return kind, "missing", frozenset(), None
+    except (stripe.PermissionError, stripe.InvalidRequestError) as error:
+        return _Listed(kind, "missing", refused_account=_named_by(error))
     refused: set[str] = set()
     for path in sorted(WANTED[kind], key=len):
         if any(path.startswith(f"{lacking}.") for lacking in refused):
@@ -138,7 +159,31 @@ async def _probe_apart(reader: Reader, kind: Kind) -> _ListProbe:
             await _first(reader, kind, frozenset({path}))
         except (stripe.PermissionError, stripe.InvalidRequestError):
             refused.add(path)
-    return kind, "granted", frozenset(refused), _newest(plain)
+    return _Listed(kind, "granted", frozenset(refused), plain.page.listed)
+
+
+def _named_by(error: stripe.StripeError) -> str | None:
+    """The account that a refusal names; another error may name whatever it likes."""
+    return account_in(error.user_message) if isinstance(error, stripe.PermissionError) else None
+
+
+def _account_named(lists: Sequence[_Listed]) -> str | None:
+    """The account as the probes name it."""
+    named = [each.refused_account for each in lists]
+    named += [_account_of(one) for each in lists for one in each.objects]
+    return next((account for account in named if account), None)
+
+
+def _account_of(found: ReadObject) -> str | None:
+    return account_of(msgspec.json.decode(found.raw, type=dict[str, object]))
+
+
+async def account_of_a_paid_invoice(reader: Reader) -> str | None:
+    """One more read while the account is unknown: the newest invoice may be a draft, whose page has no address yet."""
+    if not reader.capabilities.can_read("invoice"):
+        return None
+    paid = await reader.page(Query("invoice", filters={"status": "paid"}, limit=1), purpose=PURPOSE)
+    return next((account for one in paid.page.listed if (account := _account_of(one))), None)
 
 
 async def _first(reader: Reader, kind: Kind, expand: frozenset[str]) -> PageRead:
@@ -162,12 +207,6 @@ async def _active_until(reader: Reader) -> int | None:
         _, end = current_period(msgspec.json.decode(found.raw))
         return int(end.timestamp()) if end else None
     return None
-
-
-def _newest(read: PageRead) -> int | None:
-    facts = [found.facts for found in read.page.listed]
-    instants = [at for each in facts for at in (each.created, each.period_start, each.canceled_at) if at is not None]
-    return max(instants, default=None)
 
 
 async def count_customers(reader: Reader, *, until: int) -> int | None:

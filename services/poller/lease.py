@@ -15,8 +15,10 @@ from psycopg.types.json import Jsonb
 from runtime.database import Connection
 from runtime.errors import VaultError
 from runtime.vault import Keyring
+from services.poller.account import Neighbour
 from services.poller.capabilities import Capabilities
 from services.poller.errors import KeyUnreadable, LeaseLost
+from services.poller.kinds import Kind
 from services.poller.plan import Sizes
 from services.poller.statements import statement
 from services.poller.store import Owner
@@ -179,16 +181,56 @@ def write_identity(conn: Connection, owner: Owner, learnt: Learnt) -> None:
     conn.execute(statement("identified"), columns)
 
 
-def connection_of_account(conn: Connection, lease: Lease, account_id: str) -> str | None:
-    """Another connection of the same workspace, account and mode, if there is one."""
+def claim_account(conn: Connection, lease: Lease, account_id: str) -> str | None:
+    """The other connection of the same workspace, account and mode; where there is none, the account is this one's.
+
+    One connection claims at a time, so that of two keys submitted together the second finds the first.
+    """
     columns = {
         "workspace_id": lease.owner.workspace_id,
         "account_id": account_id,
         "livemode": lease.livemode,
         "connection_id": lease.connection_id,
+        "epoch": lease.owner.epoch,
     }
+    conn.execute(statement("one_claim_at_a_time"), columns)
     row = conn.execute(statement("same_account"), columns).fetchone()
+    if row is not None:
+        return str(row[0])
+    conn.execute(statement("claim_account"), columns)
+    return None
+
+
+def neighbours(conn: Connection, lease: Lease) -> list[Neighbour]:
+    """The workspace's other connections, the oldest first."""
+    columns = {"workspace_id": lease.owner.workspace_id, "connection_id": lease.connection_id}
+    return [Neighbour(*row) for row in conn.execute(statement("neighbours"), columns)]
+
+
+def holder_of(conn: Connection, candidates: Sequence[str], seen: Sequence[tuple[str, int | None]]) -> str | None:
+    """The first of these connections that holds one of the objects, each an id and when it was created."""
+    columns = {
+        "candidates": list(candidates),
+        "ids": [object_id for object_id, _ in seen],
+        "created": [created for _, created in seen],
+    }
+    row = conn.execute(statement("holder_of"), columns).fetchone()
     return None if row is None else str(row[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An object that a connection holds; `created` in Unix seconds of the server's clock."""
+
+    kind: Kind
+    object_id: str
+    created: int
+
+
+def object_held(conn: Connection, connection_id: str, kinds: Sequence[str]) -> Held | None:
+    """The newest object of one of these kinds that the connection holds; a customer, which can be deleted, last."""
+    row = conn.execute(statement("object_held"), {"connection_id": connection_id, "kinds": list(kinds)}).fetchone()
+    return None if row is None else msgspec.convert(dict(zip(("kind", "object_id", "created"), row, strict=True)), Held)
 
 
 def adopt(conn: Connection, *, new_id: str, old_id: str, resealed: bytes) -> bool:

@@ -51,11 +51,39 @@ SELECT 1 FROM connections WHERE connection_id = %(connection_id)s AND lease_epoc
 SELECT sealed_key, api_base, key_kind FROM control.connections
 WHERE connection_id = %(connection_id)s AND state = 'submitted' AND sealed_key IS NOT NULL
 
+-- name: one_claim_at_a_time
+SELECT pg_advisory_xact_lock(hashtextextended(
+    'claim ' || %(workspace_id)s || ' ' || %(account_id)s || ' ' || %(livemode)s::boolean::text, 0))
+
 -- name: same_account
 SELECT connection_id FROM connections
 WHERE workspace_id = %(workspace_id)s AND account_id = %(account_id)s AND livemode = %(livemode)s
   AND connection_id <> %(connection_id)s AND phase <> 'ended'
-ORDER BY connected_at LIMIT 1
+ORDER BY connected_at NULLS LAST, connection_id LIMIT 1
+
+-- name: claim_account
+UPDATE connections SET account_id = %(account_id)s WHERE connection_id = %(connection_id)s AND lease_epoch = %(epoch)s
+
+-- name: neighbours
+SELECT c.connection_id, c.account_id, s.account_name, c.livemode, theirs.api_base IS NOT DISTINCT FROM mine.api_base
+FROM connections AS c
+JOIN connection_status AS s USING (connection_id)
+JOIN control.connections AS theirs USING (connection_id)
+JOIN control.connections AS mine ON mine.connection_id = %(connection_id)s
+WHERE c.workspace_id = %(workspace_id)s AND c.connection_id <> %(connection_id)s AND c.phase <> 'ended'
+  AND c.connected_at IS NOT NULL AND theirs.state = 'submitted'
+ORDER BY c.connected_at, c.connection_id
+
+-- name: holder_of
+SELECT connection_id FROM objects
+JOIN unnest(%(ids)s::text[], %(created)s::bigint[]) AS seen (object_id, created) USING (object_id, created)
+WHERE connection_id = ANY(%(candidates)s)
+ORDER BY array_position(%(candidates)s, connection_id) LIMIT 1
+
+-- name: object_held
+SELECT kind, object_id, created FROM objects
+WHERE connection_id = %(connection_id)s AND kind = ANY(%(kinds)s) AND created IS NOT NULL AND NOT deleted
+ORDER BY kind = 'customer', created DESC LIMIT 1
 
 -- name: adopt
 SELECT control.adopt_connection(%(new_id)s, %(old_id)s, %(resealed)s)

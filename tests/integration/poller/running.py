@@ -64,6 +64,24 @@ class Recorder:
             self.bodies.append(b"".join(parts))
 
 
+class Nameless:
+    """A server that does not say whose key it is: no page of the account, and nothing that names it."""
+
+    def __init__(self, app: ASGIApp, account_id: str) -> None:
+        self._app = app
+        self._account_id = account_id.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def mask(message: Message) -> None:
+            if "body" in message:
+                message["body"] = message["body"].replace(self._account_id, b"-" * len(self._account_id))
+            await send(message)
+
+        if scope["path"] == "/v1/account":
+            scope = {**scope, "path": "/v1/nowhere"}
+        await self._app(scope, receive, mask)
+
+
 @dataclass
 class Account:
     """A simulated account behind a real address."""
@@ -112,13 +130,19 @@ class Account:
 
 
 def account(
-    *, customers: int = 60, days: int = 60, seed: int = 5, settings: ServerSettings | None = None
+    *,
+    customers: int = 60,
+    days: int = 60,
+    seed: int = 5,
+    settings: ServerSettings | None = None,
+    nameless: bool = False,
 ) -> Iterator[Account]:
     """A company that lived up to now, served; its time moves when it is told to."""
     now = int(datetime.now(UTC).timestamp())
     company = found(seed=seed, now=now, growth=Growth(customers=customers, days=days))
     simulator = simulate(company, clock=ManualClock(now), settings=settings)
-    recorder = Recorder(simulator.app)
+    served: ASGIApp = Nameless(simulator.app, company.ids.account) if nameless else simulator.app
+    recorder = Recorder(served)
     with running(replace(simulator, app=cast(Any, recorder))) as address:
         yield Account(address, simulator, recorder)
 
