@@ -5,12 +5,13 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import get_args
 
 from simulator.api.limits import Rates
 from simulator.api.versions import PINNED
 from simulator.app import ServerSettings, Simulator, simulate
 from simulator.clock import Clock, FileClock, ManualClock, RealClock, instant
-from simulator.company.life import Growth
+from simulator.company.life import Growth, Variety
 from simulator.errors import SetupError
 from simulator.founding import found
 from simulator.server import address_of, listen, server_of
@@ -26,6 +27,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--days", type=int, default=90, help="how long before the anchor the company opened")
     parser.add_argument("--anchor", help="the instant (RFC 3339) up to which the past is seeded; default: now")
     parser.add_argument("--clock", default="real", help="real, manual (POST /_clock), or the path of a clock file")
+    parser.add_argument("--variety", default="usual", choices=get_args(Variety), help="full: rare prices and fates too")
     parser.add_argument("--email-domain", default="customers.example")
     parser.add_argument("--search-lag", type=int, default=2, help="simulated seconds that search runs behind")
     parser.add_argument("--version", default=PINNED, help="the API version of requests that name none")
@@ -47,7 +49,9 @@ def build(options: argparse.Namespace) -> Simulator:
         clock = ManualClock(int(time.time()) if anchor is None else anchor)
     else:
         clock = RealClock() if options.clock == "real" else FileClock(Path(options.clock))
-    growth = Growth(customers=options.customers, days=options.days, email_domain=options.email_domain)
+    growth = Growth(
+        customers=options.customers, days=options.days, email_domain=options.email_domain, variety=options.variety
+    )
     company = found(seed=options.seed, now=clock.now() if anchor is None else anchor, growth=growth)
     settings = ServerSettings(
         prefix=options.prefix,

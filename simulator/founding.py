@@ -21,7 +21,7 @@ class Company:
 def found(*, seed: int, now: int, growth: Growth | None = None, rules: Rules | None = None) -> Company:
     """The company of `seed` with its past lived up to `now` (Unix seconds); it opened `growth.days` before."""
     growth = growth or Growth()
-    company = _open(seed, now - growth.days * DAY, rules)
+    company = unlived(seed=seed, opened_at=now - growth.days * DAY, rules=rules)
     company.world.life = LivingCompany(company.world, growth)
     company.world.advance(now)
     return company
@@ -29,12 +29,13 @@ def found(*, seed: int, now: int, growth: Growth | None = None, rules: Rules | N
 
 def scripted(*, now: int, seed: int = 1, rules: Rules | None = None) -> tuple[Company, ScriptedLife]:
     """An empty company that opens at `now`, in which only what is told happens (see `company.script`)."""
-    company, life = _open(seed, now, rules), ScriptedLife()
+    company, life = unlived(seed=seed, opened_at=now, rules=rules), ScriptedLife()
     company.world.life = life
     return company, life
 
 
-def _open(seed: int, opened_at: int, rules: Rules | None) -> Company:
+def unlived(*, seed: int, opened_at: int, rules: Rules | None = None) -> Company:
+    """An empty company at its first instant (Unix seconds). Who calls this gives it its `world.life`."""
     world = World(seed=seed, opened_at=opened_at, rules=rules)
     record = Record()
     world.witness = record

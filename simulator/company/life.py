@@ -7,6 +7,7 @@ nobody stays paused for longer than three weeks, and nobody who was unpaid befor
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from simulator.company import customers, reactions, subscriptions, whims
 from simulator.company.chance import Chance
@@ -19,6 +20,8 @@ from simulator.company.world import World
 
 _GROUP = 5
 
+Variety = Literal["usual", "full"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Growth:
@@ -30,6 +33,8 @@ class Growth:
     """So many come in the first week: the company moved its billing to Stripe then."""
     opening_days: int = 7
     email_domain: str = "customers.example"
+    variety: Variety = "usual"
+    """`full`: everything that Stripe Billing can do to a price occurs, rare or not (see `company.variety`)."""
 
     def signup_at(self, seed: int, opened_at: int, number: int) -> int:
         """When customer `number` signs up; never falls as the number grows, without end.

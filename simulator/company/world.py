@@ -21,6 +21,8 @@ from simulator.company.shelf import Shelf
 
 Action = Callable[..., object]
 
+_NOBODY = 1 << 60
+
 
 class Witness(Protocol):
     """Somebody who keeps the truth: told of everything at the instant it happens."""
@@ -115,6 +117,8 @@ class World:
         """By customer number: how the next attempts fail, whatever life would say."""
         self.listeners: list[Callable[[object], None]] = []
         """Called with an object before something that search can see changes on it."""
+        self.observers: list[Callable[[int], None]] = []
+        """Called after each event with the number of the customer it concerned."""
         self._queue: list[tuple[int, int, int, Action, tuple[Any, ...]]] = []
         self._changed: set[int] = set()
 
@@ -125,20 +129,22 @@ class World:
         heapq.heappush(self._queue, entry)
 
     def alarm(self, time: int, stream: int, action: Action, *args: object) -> None:
-        """The same for what no customer owns; `stream` orders them after every customer's of that instant."""
-        heapq.heappush(self._queue, (max(time, self.now), 1 << 60, stream, action, args))
+        """The same for an arrival: the customer numbered `stream` does not exist yet, and comes after all others."""
+        heapq.heappush(self._queue, (max(time, self.now), _NOBODY, stream, action, args))
 
     def advance(self, to: int) -> int:
         """Let time pass up to and including `to`; an earlier time changes nothing. Returns how many events ran."""
         events = 0
         queue = self._queue
         while queue and queue[0][0] <= to:
-            time, _, _, action, args = heapq.heappop(queue)
+            time, number, stream, action, args = heapq.heappop(queue)
             self.now = time
             action(self, *args)
             events += 1
             if self._changed:
                 self._settle()
+            for observer in self.observers:
+                observer(stream if number == _NOBODY else number)
         self.now = max(self.now, to)
         return events
 
