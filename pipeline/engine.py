@@ -1,7 +1,8 @@
 """What happens to what a source delivers, and the upkeep beside it: one thread's work, whichever the source."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from pipeline.records import LogPartition, Record
 from pipeline.relay import Relay
 from pipeline.slots import Slot
 from pipeline.timer_runner import TimerRunner
-from runtime.clock import Clock
+from runtime.clock import Clock, RealClock
 from runtime.health import Health
 from runtime.logs import get_logger
 from schemas.catalogue import Topic
@@ -54,6 +55,21 @@ class _Every:
         return True
 
 
+@dataclass
+class _EveryOfEither(_Every):
+    """Something to do every so many seconds of the machine's time or of the clock's, which may run, or jump."""
+
+    clock: Clock = field(default_factory=RealClock)
+    due_at: datetime = datetime.min.replace(tzinfo=UTC)
+
+    def now(self) -> bool:
+        now = self.clock.now()
+        if now < self.due_at and not super().now():
+            return False
+        self.due, self.due_at = monotonic() + self.seconds, now + timedelta(seconds=self.seconds)
+        return True
+
+
 class Engine:
     """The Sink of a live consumer."""
 
@@ -81,7 +97,7 @@ class Engine:
         self._joined = False
         self._join_by = monotonic() + JOIN_SECONDS
         self._upkeep: Sequence[tuple[_Every, Callable[[], object]]] = (
-            (_Every(TIMERS_SECONDS / max(1.0, min(clock.rate, 4.0))), self._run_timers),
+            (_EveryOfEither(TIMERS_SECONDS, clock=clock), self._run_timers),
             (_Every(TIMERS_SECONDS), slot.renew),
             (_Every(LAG_SECONDS), self._measure_lag),
             (_Every(CHECK_SECONDS, monotonic() + CHECK_SECONDS), self._check_log),

@@ -37,14 +37,22 @@ Row = tuple[int, str, int, bytes, bytes, bytes]
 class Relay:
     """Drains the outbox of one group. `drain` is for one thread; `start` gives it one of its own."""
 
-    def __init__(self, database: Database, broker: Broker, *, failed: Callable[[BaseException], None]) -> None:
-        """`failed` is told of what is no passing fault; the thread has ended then."""
+    def __init__(
+        self,
+        database: Database,
+        broker: Broker,
+        *,
+        failed: Callable[[BaseException], None],
+        woken: Event | None = None,
+    ) -> None:
+        """`failed` is told of what is no passing fault; the thread has ended then. Whoever else in the process writes
+        to the outbox sets `woken`."""
         self._session = Session(database)
         self._schema = database.schema
         self._broker = broker
         self._failed = failed
         self._producer: Producer | None = None
-        self._wake = Event()
+        self._wake = woken or Event()
         self._stopping = Event()
         self._thread: Thread | None = None
         self._empty_since = float("-inf")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from importlib import import_module
+from threading import Event
 from typing import Any, Literal, TypeVar
 
 from pipeline.apply import Applier
@@ -45,11 +46,12 @@ def run_consumer(
     *,
     source: SourceName = "kafka-python",
     dead_letter_limit: DeadLetterLimit | None = None,
+    written: Event | None = None,
 ) -> None:
     """Consume until `frame.stopping` is set; then finish the batch in hand, relay what is there, and return.
 
     `processor.group` names the consumer group, the schema (with its role's migrations applied) and the service. Its
-    topics must exist. A fault that is neither a bad record nor passing ends the process at once, with code 1.
+    topics must exist. Whoever else in the process writes to its outbox sets `written`. A fault that is neither a bad record nor passing ends the process at once, with code 1.
     """
     database = Database(
         url=settings.database_url.get_secret_value(), schema=processor.group, application=f"dropfix-{processor.group}"
@@ -57,7 +59,7 @@ def run_consumer(
     broker = Broker.of(settings)
     slot = Slot(database, f"{broker.prefix}{processor.group}")
     log_reader = LogReader(broker, client_id=f"{processor.group}-log")
-    relay = Relay(database, broker, failed=end_process)
+    relay = Relay(database, broker, failed=end_process, woken=written)
     session = Session(database)
     applier = Applier(processor, session, now=frame.clock.now, dead_letter_limit=dead_letter_limit)
     try:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any, cast
 from uuid import UUID
@@ -188,3 +189,29 @@ def test_a_lost_slot_ends_the_process(scene: Scene) -> None:
     scene.slot.lost = True
     with pytest.raises(SlotLost):
         _tick(engine)
+
+
+@dataclass
+class JumpingClock(RealClock):
+    """Stands where it is put."""
+
+    at: datetime = datetime(2026, 3, 1, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.at
+
+
+def test_what_is_done_every_second_is_done_at_once_when_the_clock_jumps() -> None:
+    clock = JumpingClock()
+    every = module._EveryOfEither(1.0, clock=clock)
+    assert every.now()
+    assert not every.now()
+    clock.at += timedelta(hours=1)
+    assert every.now()
+    assert not every.now()
+
+
+def test_what_is_done_every_second_is_done_while_the_clock_stands_too() -> None:
+    every = module._EveryOfEither(0.0, clock=JumpingClock())
+    assert every.now()
+    assert every.now()
