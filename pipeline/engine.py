@@ -60,7 +60,7 @@ class _EveryOfEither(_Every):
     """Something to do every so many seconds of the machine's time or of the clock's, which may run, or jump."""
 
     clock: Clock = field(default_factory=RealClock)
-    due_at: datetime = datetime.min.replace(tzinfo=UTC)
+    due_at: datetime = field(default_factory=lambda: datetime.min.replace(tzinfo=UTC))
 
     def now(self) -> bool:
         now = self.clock.now()

@@ -51,7 +51,8 @@ def run_consumer(
     """Consume until `frame.stopping` is set; then finish the batch in hand, relay what is there, and return.
 
     `processor.group` names the consumer group, the schema (with its role's migrations applied) and the service. Its
-    topics must exist. Whoever else in the process writes to its outbox sets `written`. A fault that is neither a bad record nor passing ends the process at once, with code 1.
+    topics must exist. Whoever else in the process writes to its outbox sets `written`. A fault that is neither a bad
+    record nor passing ends the process at once, with code 1.
     """
     database = Database(
         url=settings.database_url.get_secret_value(), schema=processor.group, application=f"dropfix-{processor.group}"

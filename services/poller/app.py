@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from threading import Thread
+from threading import Event, Thread
 
 import psycopg
 import psycopg_pool
@@ -59,19 +59,22 @@ def serve(settings: Settings, frame: Frame) -> None:
     outside = Outside(database, broker)
     outside.open()
     try:
-        with _requests_taken(settings, frame):
-            asyncio.run(Poller(outside, settings, frame, keyring).run())
+        with _requests_taken(settings, frame) as answered:
+            asyncio.run(Poller(outside, settings, frame, keyring, answered=answered).run())
     finally:
         outside.close()
 
 
 @contextmanager
-def _requests_taken(settings: Settings, frame: Frame) -> Iterator[None]:
-    """While the block runs, a thread takes requests for a fresh read from their topic and relays the answers."""
-    consumer = Thread(target=run_consumer, args=(RefreshRequests(), settings, frame), name="requests", daemon=True)
+def _requests_taken(settings: Settings, frame: Frame) -> Iterator[Event]:
+    """While the block runs, a thread takes requests for a fresh read from their topic and relays the answers, at once
+    when the event given is set."""
+    answered = Event()
+    work = partial(run_consumer, RefreshRequests(), settings, frame, written=answered)
+    consumer = Thread(target=work, name="requests", daemon=True)
     consumer.start()
     try:
-        yield
+        yield answered
     finally:
         frame.stopping.set()
         consumer.join(STOP_SECONDS)
@@ -80,7 +83,11 @@ def _requests_taken(settings: Settings, frame: Frame) -> Iterator[None]:
 class Poller:
     """Looks, leases and works until `frame.stopping` is set."""
 
-    def __init__(self, outside: Outside, settings: Settings, frame: Frame, keyring: Keyring) -> None:
+    def __init__(
+        self, outside: Outside, settings: Settings, frame: Frame, keyring: Keyring, *, answered: Event
+    ) -> None:
+        """`answered` is set when requests for a fresh read may have been."""
+        self._answered = answered
         self._outside = outside
         self._settings = settings
         self._frame = frame
@@ -151,6 +158,7 @@ class Poller:
             del self._working[connection_id]
             del self._leases[connection_id]
         self._housekeeping.give_back()
+        self._answered.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("the work on a connection ended", connection_id=connection_id, exc_info=error)
         self._wake.set()
