@@ -10,7 +10,7 @@ was made, so that every service has read it by then; an act counts at once.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, Literal, Self
 from zoneinfo import available_timezones
 
@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from schemas.currencies import is_currency
 from schemas.errors import InvalidDecision
 from schemas.events.base import Instant
+from schemas.events.mrr_policy import PolicyTerms
 
 LEAD = timedelta(minutes=1)
 """How far ahead of its making (machine time) a policy or a threshold takes effect, at least."""
@@ -59,7 +60,7 @@ class ConnectionMade(Detail):
 
 
 class ConnectionEnded(Detail):
-    """A Stripe account was disconnected, or its key was refused and another took its place."""
+    """A Stripe account was disconnected, or its key was refused, or never checked, and another took its place."""
 
     reason: str = "disconnected"
 
@@ -70,6 +71,16 @@ class SignalThresholds(Detail):
     history_days: int | None = Field(
         default=None, ge=0, le=3650, description="How long before a customer was first seen signals still open."
     )
+
+
+class MrrPolicy(Detail):
+    """What counts as MRR from the beginning of a day on (of the workspace's zone, as it is when this counts).
+
+    The latest decision stands from its day on, whatever earlier ones said of later days.
+    """
+
+    policy: PolicyTerms
+    counts_from: date
 
 
 class DunningPolicy(Detail):
@@ -101,12 +112,18 @@ class DunningPolicy(Detail):
 
 
 class DunningSender(Detail):
-    """Who dunning emails are from. It counts once `passed`: a test email from it arrived."""
+    """Who dunning emails are from. It counts once `passed`: a test email from it arrived, and a person said so."""
 
     address: str = Field(pattern=_ADDRESS, max_length=254)
     name: str = Field(default="", max_length=200)
     reply_to: str | None = Field(default=None, pattern=_ADDRESS, max_length=254)
     passed: bool = False
+
+
+class DunningTestSend(Detail):
+    """A test email from the sender that is set, to somebody of the company. It goes at most once per decision."""
+
+    to: str = Field(pattern=_ADDRESS, max_length=254)
 
 
 class DunningSending(Detail):
@@ -201,8 +218,10 @@ _KINDS = (
     DecisionKind("connection.made", "Stripe connected", ConnectionMade, by_its_act=True),
     DecisionKind("connection.ended", "Stripe disconnected", ConnectionEnded, by_its_act=True),
     DecisionKind("signals.thresholds", "Signal thresholds", SignalThresholds, ahead=True),
+    DecisionKind("mrr.policy", "What counts as MRR", MrrPolicy, ahead=True),
     DecisionKind("dunning.policy", "When emails go", DunningPolicy, ahead=True),
     DecisionKind("dunning.sender", "Sender of emails", DunningSender),
+    DecisionKind("dunning.test_send", "Test email", DunningTestSend),
     DecisionKind("dunning.sending", "Sending", DunningSending),
     DecisionKind("dunning.allow_list", "Whom test mode may mail", DunningAllowList),
     DecisionKind("dunning.suppress", "No emails to somebody", DunningSuppress),

@@ -1,0 +1,49 @@
+"""A policy of MRR as a decision carries it: what counts, as a versioned value with every choice a field."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class DiscountPolicy(BaseModel):
+    """Which discounts are taken off, by how long their coupon lasts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    forever: bool = Field(default=True, description="A coupon without an end, and one whose duration cannot be read.")
+    repeating: bool = Field(default=False, description="A coupon for so many months, from its start to its end.")
+    once: bool = Field(default=False, description="A coupon for one invoice, for as long as Stripe shows it.")
+
+    def counts(self, duration: str) -> bool:
+        """Whether a discount of this duration is taken off; an unknown duration is treated as forever."""
+        return {"repeating": self.repeating, "once": self.once}.get(duration, self.forever)
+
+
+class PolicyTerms(BaseModel):
+    """What counts as MRR. Frozen: another choice is another version."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9_.-]*/[1-9][0-9]*$",
+        max_length=100,
+        description="Name and number, like stripe/1. Every ledger row carries it.",
+    )
+    past_due_grace_days: int | None = Field(
+        default=None,
+        ge=0,
+        le=3650,
+        description="Days that a past-due subscription goes on counting; null: as long as it is one.",
+    )
+    churn_at: Literal["period_end", "cancel_request"] = Field(
+        default="period_end", description="A cancellation counts when the subscription ends, or when it was asked for."
+    )
+    activate_at: Literal["start", "first_payment"] = Field(
+        default="start",
+        description="A subscription counts from its start (or its trial's end), or from its first payment.",
+    )
+    day_factor: Literal["365/12", "30"] = Field(default="365/12", description="Days in a month, for prices by the day.")
+    week_factor: Literal["52/12", "4.33"] = Field(
+        default="52/12", description="Weeks in a month, for prices by the week."
+    )
+    discounts: DiscountPolicy = Field(default_factory=DiscountPolicy, description="Which discounts are taken off.")
