@@ -8,8 +8,7 @@ from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import Literal
 
-from schemas.events.mrr_policy import DiscountPolicy as DiscountPolicy
-from schemas.events.mrr_policy import PolicyTerms
+from schemas.events.mrr_policy import DiscountPolicy, PolicyTerms
 from services.mrr.errors import UnknownPolicy
 
 Duration = Literal["forever", "repeating", "once"]

@@ -5,8 +5,9 @@ from fractions import Fraction
 import pytest
 from pydantic import ValidationError
 
+from schemas.events.mrr_policy import DiscountPolicy
 from services.mrr.errors import UnknownPolicy
-from services.mrr.policy import DEFAULT, PRESETS, STRIPE, DiscountPolicy, Policy, preset
+from services.mrr.policy import DEFAULT, PRESETS, STRIPE, Policy, preset
 
 
 def test_the_default_is_stripes_own_definition() -> None:
