@@ -7,6 +7,7 @@
 wrong; 1 anything else, after one line that says what and where. The supervisor starts it again from PostgreSQL.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -26,6 +27,8 @@ from runtime.settings import ServiceSettings, load_settings
 
 S = TypeVar("S", bound=ServiceSettings)
 WATCH_SECONDS = 2.0
+GARBAGE_THRESHOLD = 10_000
+"""Objects made, less those freed, before the youngest are searched for cycles; Python's own is 700."""
 STALLED = 70
 """Exit code of a process that its watchdog ended: it had work and did not get on."""
 
@@ -58,6 +61,7 @@ def run_service(settings_type: type[S], serve: Callable[[S, Frame], None], *, ow
         if server is not None:
             server.start()
         _watch(frame)
+        _collect_seldom()
         log.info("started", pid=os.getpid())
         serve(settings, frame)
     except RuntimeFault as error:
@@ -72,6 +76,13 @@ def run_service(settings_type: type[S], serve: Callable[[S, Frame], None], *, ow
             server.stop()
     log.info("stopped")
     return 0
+
+
+def _collect_seldom() -> None:
+    """Spare what was imported from every search for cycles, and search less often: batches of facts make none, and
+    the searches cost a consumer a tenth of its time."""
+    gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD)
 
 
 def _stop_on_signals(frame: Frame) -> None:

@@ -85,7 +85,7 @@ _OWN = frozenset(
 
 def parse_envelope(headers: Iterable[tuple[str, bytes]]) -> Envelope:
     """Read the attributes back; raises EnvelopeError with the header that is missing or malformed."""
-    found = {name: _text(name, value) for name, value in headers}
+    found = _texts(headers)
     if found.get("ce_specversion") != SPEC_VERSION:
         raise EnvelopeError(f"ce_specversion is {found.get('ce_specversion')!r}, not {SPEC_VERSION!r}")
     return Envelope(
@@ -147,11 +147,15 @@ class RawAttributes:
         )
 
 
-def _text(name: str, value: bytes) -> str:
+def _texts(headers: Iterable[tuple[str, bytes]]) -> dict[str, str]:
+    name = ""
+    found = {}
     try:
-        return value.decode()
+        for name, value in headers:
+            found[name] = value.decode()
     except UnicodeDecodeError as error:
         raise EnvelopeError(f"the header {name} is not UTF-8") from error
+    return found
 
 
 def _required(found: Mapping[str, str], name: str) -> str:

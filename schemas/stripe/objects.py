@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 StripeObject = Mapping[str, Any]
+"""A decoded JSON object, so in truth a dict: asking for just that costs a fraction of asking for any Mapping."""
 
 
 def instant(value: object) -> datetime | None:
@@ -22,7 +23,7 @@ def id_of(value: object) -> str | None:
     """The id of an expandable field, expanded or not."""
     if isinstance(value, str):
         return value or None
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         found = value.get("id")
         return found if isinstance(found, str) else None
     return None
@@ -30,26 +31,26 @@ def id_of(value: object) -> str | None:
 
 def expanded(value: object) -> StripeObject | None:
     """The object of an expandable field if the read expanded it."""
-    return value if isinstance(value, Mapping) else None
+    return value if isinstance(value, dict) else None
 
 
 def listed(value: object) -> tuple[StripeObject, ...]:
     """The members of a list inside an object, whether it is `{data: [...]}` or a bare array; ids are left out."""
-    members = value.get("data") if isinstance(value, Mapping) else value
+    members = value.get("data") if isinstance(value, dict) else value
     if not isinstance(members, list):
         return ()
-    return tuple(member for member in members if isinstance(member, Mapping))
+    return tuple(member for member in members if isinstance(member, dict))
 
 
 def is_cut(value: object) -> bool:
     """Whether a list inside an object has more members than the object carries (only the first ten are inlined)."""
-    return isinstance(value, Mapping) and bool(value.get("has_more"))
+    return isinstance(value, dict) and bool(value.get("has_more"))
 
 
 def path(value: object, *names: str) -> Any:
     """The field at a path, None as soon as a step is missing."""
     for name in names:
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict):
             return None
         value = value.get(name)
     return value
@@ -70,7 +71,7 @@ def is_deleted(obj: StripeObject) -> bool:
 def metadata(obj: StripeObject) -> Mapping[str, str]:
     """The object's metadata, empty where there is none."""
     found = obj.get("metadata")
-    return found if isinstance(found, Mapping) else {}
+    return found if isinstance(found, dict) else {}
 
 
 def email_of(customer: StripeObject) -> str | None:

@@ -1,6 +1,5 @@
 """Reading a price (or the plan of older shapes): what it costs, how often, and how the quantity is counted."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from schemas.stripe.objects import StripeObject, expanded, id_of, listed, path
@@ -35,7 +34,7 @@ def unit_amount(price: StripeObject) -> Any:
 def tiers_of(price: StripeObject) -> tuple[StripeObject, ...] | None:
     """The bands of a tiered price; None where the read did not give them: they are there and unknown."""
     found = price.get("tiers")
-    return listed(found) if isinstance(found, list | Mapping) else None
+    return listed(found) if isinstance(found, list | dict) else None
 
 
 def tiers_mode(price: StripeObject) -> str:

@@ -11,6 +11,7 @@ Instants are Unix microseconds.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from services.mrr.evidence import SECOND, BilledEvidence, with_discounts
 from services.mrr.policy import Policy
@@ -19,7 +20,7 @@ from services.mrr.timeline import Billed, Seen, Timeline
 from services.mrr.valuation import ZERO, Valuation, value
 
 DAY = 86_400 * SECOND
-ALWAYS = -(2**63)
+ALWAYS, NEVER = -(2**63), 2**63
 
 COUNTING = frozenset({"active", "past_due"})
 ONCE_COUNTING = frozenset({"active", "past_due", "unpaid", "canceled"})
@@ -159,7 +160,7 @@ class Track:
 
     def currency_at(self, instant: int) -> str:
         """The currency it is billed in at an instant."""
-        return _segment_at(self.segments, instant).terms.currency
+        return _span_at(self.segments, instant).terms.currency
 
     def points(self) -> dict[int, Cause]:
         """The instants at which the worth may change, each with the record that tells of it (of several the first)."""
@@ -173,7 +174,7 @@ class Track:
 
     def at(self, instant: int, *, explain: bool = False) -> Valuation:
         """The worth at an instant."""
-        segment = _segment_at(self.segments, instant)
+        segment = _span_at(self.segments, instant)
         if not self._counts(segment, instant):
             return NO_VALUE
         own = self._holding(segment.terms.discounts + segment.coming, instant)
@@ -188,12 +189,12 @@ class Track:
         return worth
 
     def _items_at(self, instant: int) -> tuple[Item, ...]:
-        segment = _segment_at(self.segments, instant)
+        segment = _span_at(self.segments, instant)
         items = segment.terms.items
         if segment.history and len(items) > 1:
             oldest = min(item.created for item in items)
             items = tuple(item for item in items if item.created == oldest or item.created * SECOND <= instant)
-        if any(item.discounts for item in items):
+        if [item for item in items if item.discounts]:
             items = tuple(with_discounts(item, self._holding(item.discounts, instant)) for item in items)
         return items
 
@@ -215,10 +216,10 @@ class Track:
         )
 
     def _ends(self, terms: SubscriptionTerms) -> int:
-        ends = [terms.ended_at]
-        if self.policy.churn_at == "cancel_request" and terms.leaving:
-            ends.append(terms.canceled_at)
-        return min((at * SECOND for at in ends if at is not None), default=2**63)
+        end = NEVER if terms.ended_at is None else terms.ended_at * SECOND
+        if self.policy.churn_at == "cancel_request" and terms.leaving and terms.canceled_at is not None:
+            return min(end, terms.canceled_at * SECOND)
+        return end
 
     def _grace_ends(self, segment: Segment) -> int | None:
         days = self.policy.past_due_grace_days
@@ -232,7 +233,7 @@ class Track:
         return tuple(d for raw in discounts if (d := self.known.get(raw.id, raw)).holds(instant)) if discounts else ()
 
     def _inherited(self, instant: int) -> tuple[Discount, ...]:
-        return self._holding(_spell_at(self.spells, instant).discounts, instant) if self.spells else ()
+        return self._holding(_span_at(self.spells, instant).discounts, instant) if self.spells else ()
 
     def _candidates(self) -> Iterator[tuple[int, Cause]]:
         for place, segment in enumerate(self.segments):
@@ -278,9 +279,12 @@ def _edges(discounts: Iterable[Discount]) -> Iterator[int]:
                 yield at * SECOND
 
 
-def _segment_at(spans: Sequence[Segment], instant: int) -> Segment:
-    return next((span for span in reversed(spans) if span.start <= instant), spans[0])
+S = TypeVar("S", Segment, Spell)
 
 
-def _spell_at(spans: Sequence[Spell], instant: int) -> Spell:
-    return next((span for span in reversed(spans) if span.start <= instant), spans[0])
+def _span_at(spans: Sequence[S], instant: int) -> S:
+    """The span that an instant lies in; the first where it lies before all of them."""
+    for span in reversed(spans):
+        if span.start <= instant:
+            return span
+    return spans[0]
