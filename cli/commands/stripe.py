@@ -117,6 +117,8 @@ def _print(connection: dict[str, Any]) -> None:
     for text in (connection["reason"], connection["remedy"], *connection["warnings"]):
         if text:
             out.print(f"  {text}")
+    if connection.get("safer_key_url"):
+        out.print(f"  create one here, with everything filled in: {connection['safer_key_url']}", soft_wrap=True)
     for missing in connection["missing"]:
         out.print(f"  [yellow]missing[/] {missing['resource']}: {missing['without']}")
     if connection.get("reads_allowed"):

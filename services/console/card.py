@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from schemas.stripe.keys import FULL_ACCESS_WARNING, create_key_url
 from services.console.model import Status, Watched
 
 Tone = Literal["calm", "busy", "good", "bad"]
@@ -85,7 +86,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """Everything the card shows. `headline` and `note` are for people."""
+    """Everything the card shows. `headline` and `note` are for people; `safer_key_url` is where a restricted key is
+    made, where the one in use is a secret key."""
 
     connection_id: str
     phase: Phase
@@ -97,6 +99,7 @@ class Card:
     livemode: bool
     account: str | None
     warnings: tuple[str, ...]
+    safer_key_url: str | None
     grants: tuple[Grant, ...]
     steps: tuple[Step, ...]
     percent: int | None
@@ -126,12 +129,13 @@ _HEADLINES: Mapping[Phase, tuple[Tone, str, str]] = {
         "The key is stored, sealed. It will be used as soon as a poller runs.",
     ),
     "validating": ("busy", "Checking the key", "One call to Stripe, then one for each permission."),
-    "refused": ("bad", "Stripe did not accept this key", ""),
+    "refused": ("bad", "This key cannot be used", ""),
     "first_minute": ("busy", "Reading your account", "Failed payments and lapsed subscriptions come first."),
     "syncing": ("busy", "Filling in the history", "Your figures are there. The last 90 days follow."),
     "live": ("good", "Connected", ""),
     "stopped": ("bad", "Reading has stopped", ""),
 }
+_TRIED_AGAIN = "It is tried again by itself; another key takes its place, or Disconnect removes it."
 _START_A_POLLER = "Start one with “dropfix service poller”, or look at its logs if it should be running."
 
 _STEPS: tuple[tuple[str, str], ...] = (
@@ -155,6 +159,9 @@ def card_of(watched: Watched, *, machine_now: datetime, now: datetime) -> Card:
         note, remedy = status.reason or note, status.remedy or remedy
         if phase == "validating" and status.reason:
             tone, headline = "bad", "The key could not be checked yet"
+            remedy = f"{remedy} {_TRIED_AGAIN}".strip()
+        if phase == "refused" and status.permissions:
+            headline = "This key may not read anything yet"
         if phase == "live" and status.next_poll_at and now - status.next_poll_at > OVERDUE_AFTER:
             tone, headline = "bad", "Polling has stopped"
             note, remedy = "A poll is overdue, so the figures may be old.", _START_A_POLLER
@@ -169,6 +176,7 @@ def card_of(watched: Watched, *, machine_now: datetime, now: datetime) -> Card:
         livemode=watched.livemode,
         account=(status.account_name or status.account_id) if status else None,
         warnings=_warnings(watched),
+        safer_key_url=create_key_url(test=not watched.livemode) if watched.connection.key_kind == "secret" else None,
         grants=_grants(status),
         steps=_steps(status) if phase in {"first_minute", "syncing"} else (),
         percent=_whole(status.progress.get("percent")) if status else None,
@@ -199,10 +207,7 @@ def _warnings(watched: Watched) -> tuple[str, ...]:
         if not any(name in warning for name in told)  # the list of missing permissions says these
     )
     if watched.connection.key_kind == "secret" and not any("secret key" in warning for warning in said):
-        return (
-            "This is a secret key, which can do anything in your account. A restricted key is safer.",
-            *said,
-        )
+        return FULL_ACCESS_WARNING, *said
     return said
 
 

@@ -12,10 +12,10 @@ from runtime.clock import Clock
 from runtime.database import Connection as Db
 from runtime.database import Pool
 from runtime.vault import PublicKey
+from schemas.stripe.keys import AcceptedKey, RefusedKey, assess_key
 from services.console.decisions import new_decision, write_decision
 from services.console.errors import Refused
 from services.console.identifiers import mint_id
-from services.console.keys import AcceptedKey, RefusedKey, assess_key
 from services.console.model import Connection, Status, Watched
 from services.console.sql import statements
 from services.console.store import BORROW_WITHIN_S
@@ -57,7 +57,8 @@ class Connections:
     def submit(self, workspace_id: str, pasted: str, *, decided_by: str) -> Submitted:
         """Seal the key to the poller and store it; raises Refused, which says why and never holds the key.
 
-        Connections of the workspace that Stripe refused end with it: this key is the other try.
+        Connections of the workspace whose key was refused, or could never be checked, end with it: this is the other
+        try.
         """
         verdict = assess_key(pasted)
         if isinstance(verdict, RefusedKey):
@@ -84,8 +85,8 @@ class Connections:
             connection_id=connection_id,
         )
         with self._pool.connection(timeout=BORROW_WITHIN_S) as db:
-            for refused in _refused(db, workspace_id):
-                self._end(db, workspace_id, refused, decided_by, "refused")
+            for failed, why in _failed(db, workspace_id):
+                self._end(db, workspace_id, failed, decided_by, why)
             db.execute(_SQL["add"], row)
             write_decision(db, made)
         self._decided()
@@ -126,13 +127,14 @@ class Connections:
         return True
 
 
-def _refused(db: Db, workspace_id: str) -> list[str]:
+def _failed(db: Db, workspace_id: str) -> list[tuple[str, str]]:
+    """Connections that never came to anything, and why: `refused` or `unchecked`."""
     try:
         with db.transaction():
-            rows = db.execute(_SQL["refused"], {"workspace_id": workspace_id}).fetchall()
+            rows = db.execute(_SQL["failed"], {"workspace_id": workspace_id}).fetchall()
     except NOT_THERE:
         return []
-    return [str(row[0]) for row in rows]
+    return [(str(connection_id), str(why)) for connection_id, why in rows]
 
 
 def _read(db: Db, statement: str, parameters: dict[str, Any]) -> list[Connection]:

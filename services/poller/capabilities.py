@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from schemas.stripe.keys import FULL_ACCESS_WARNING
 from services.poller.kinds import OBJECTS, Kind
 from services.poller.pages import Belonging
 from services.poller.queries import Query
@@ -87,10 +88,7 @@ def warnings(found: Capabilities, *, key_is_secret: bool, other_version: str | N
             "as they are known."
         )
     if key_is_secret:
-        said.append(
-            "This is a secret key: it can change everything in the account. DropFix only reads; "
-            "please replace it by a restricted key."
-        )
+        said.append(FULL_ACCESS_WARNING)
     for kind, text in WITHOUT_PERMISSION.items():
         if found.permissions.get(kind) == "missing":
             said.append(f"The permission “{OBJECTS[kind].permission}: Read” is missing: {text}.")

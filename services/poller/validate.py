@@ -12,6 +12,7 @@ import stripe
 
 from runtime.logs import get_logger
 from runtime.vault import Keyring
+from schemas.stripe.keys import AcceptedKey
 from services.poller import lease as leases
 from services.poller.account import beside, may_be_same
 from services.poller.calls import API_VERSION
@@ -19,7 +20,6 @@ from services.poller.capabilities import warnings
 from services.poller.connect import PURPOSE, Account, Probed, account_of_a_paid_invoice, identify, probe
 from services.poller.errors import Stopped
 from services.poller.failures import EDIT_KEY
-from services.poller.keys import KeyKind
 from services.poller.kinds import KINDS, OBJECTS
 from services.poller.lease import Lease
 from services.poller.reader import Reader
@@ -30,7 +30,7 @@ ABILITY = ", ".join(OBJECTS[kind].permission for kind in KINDS if kind != "dispu
 log = get_logger(__name__)
 
 
-async def validate(shell: Shell, lease: Lease, reader: Reader, kind: KeyKind, keyring: Keyring) -> Lease | None:
+async def validate(shell: Shell, lease: Lease, reader: Reader, kind: AcceptedKey, keyring: Keyring) -> Lease | None:
     """The lease with what was learnt of the account; None where its key went to the connection that is there already.
 
     Raises the SDK's exceptions, UnreadableAnswer, and Stopped where the key may read nothing that is needed.
@@ -43,7 +43,9 @@ async def validate(shell: Shell, lease: Lease, reader: Reader, kind: KeyKind, ke
     probed = await probe(reader)
     found = probed.capabilities
     if not any(found.can_read(each) for each in KINDS):
-        raise Stopped("The key is valid, but may read nothing that DropFix needs.", f"{EDIT_KEY} Give it: {ABILITY}.")
+        await say(shell, lease.connection_id, permissions=dict(found.permissions))
+        remedy = f"{EDIT_KEY} Let it read {ABILITY}, then paste it again."
+        raise Stopped("The key is valid, but may read nothing that DropFix needs.", remedy)
     reader.capabilities = found
     if account.account_id is None:
         account = replace(account, account_id=probed.account_id or await account_of_a_paid_invoice(reader))
@@ -74,12 +76,12 @@ async def _remember(shell: Shell, lease: Lease, reader: Reader, account: Account
     )
 
 
-async def say_abilities(shell: Shell, lease: Lease, reader: Reader, kind: KeyKind) -> None:
+async def say_abilities(shell: Shell, lease: Lease, reader: Reader, kind: AcceptedKey) -> None:
     """Show what the key may read, what does not work without the rest, and what other connections mean for it."""
     found, echoed = reader.capabilities, reader.caller.echoed
     other = echoed if echoed not in {None, API_VERSION} else None
     neighbours = await shell.outside.run(lambda conn: leases.neighbours(conn, lease))
-    said = warnings(found, key_is_secret=not kind.restricted, other_version=other)
+    said = warnings(found, key_is_secret=kind.kind == "secret", other_version=other)
     said += beside(lease.account_id, lease.livemode, neighbours)
     await say(shell, lease.connection_id, permissions=dict(found.permissions), warnings=said)
 

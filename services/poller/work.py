@@ -11,11 +11,11 @@ import stripe
 from runtime.errors import BrokerError
 from runtime.logs import get_logger
 from runtime.vault import Keyring
+from schemas.stripe.keys import AcceptedKey, RefusedKey, assess_key
 from services.poller import lease as leases
 from services.poller.connect import newly_granted
 from services.poller.errors import LeaseLost, PollerError, Refused, Stopped
-from services.poller.failures import CREATE_KEY, Action, explain
-from services.poller.keys import KeyKind, kind_of_key, why_refused
+from services.poller.failures import Action, explain
 from services.poller.lease import Lease, Release
 from services.poller.limits import full_jitter
 from services.poller.plan import slowed
@@ -59,7 +59,7 @@ class Work:
         try:
             key, own = await self.shell.outside.run(lambda conn: leases.unseal(conn, lease.connection_id, self.keyring))
             base = own or base
-            kind, address = _usable(key, base)
+            key, kind, address = _usable(key, base)
             reader = await open_reader(self.shell, lease, key, address)
             return await self._phases(lease, reader, kind)
         except LeaseLost:
@@ -67,7 +67,7 @@ class Work:
         except (stripe.StripeError, PollerError) as error:
             return await self._failed(lease, error, base)
 
-    async def _phases(self, lease: Lease, reader: Reader, kind: KeyKind) -> Release:
+    async def _phases(self, lease: Lease, reader: Reader, kind: AcceptedKey) -> Release:
         if lease.phase == "validating":
             validated = await validate(self.shell, lease, reader, kind, self.keyring)
             if validated is None:
@@ -148,11 +148,11 @@ def next_turn(now: datetime, *, every: int, connection_id: str) -> datetime:
     return datetime.fromtimestamp(turns * every + offset, UTC)
 
 
-def _usable(key: str, base: str) -> tuple[KeyKind, StripeAddress]:
-    kind = kind_of_key(key)
-    if kind is None:
-        raise Stopped(why_refused(key), CREATE_KEY)
+def _usable(pasted: str, base: str) -> tuple[str, AcceptedKey, StripeAddress]:
+    verdict = assess_key(pasted)
+    if isinstance(verdict, RefusedKey):
+        raise Stopped(verdict.reason, verdict.remedy)
     try:
-        return kind, StripeAddress.parse(base)
+        return *verdict, StripeAddress.parse(base)
     except ValueError as error:
         raise Refused(f"The address of Stripe's API is wrong: it {error}") from None

@@ -77,7 +77,7 @@ def test_keys_that_cannot_work_are_explained_and_the_right_one_leads_to_lists_th
         expect(page.get_by_role("alert")).to_contain_text(answer)
     paste(page, keys["revoked"])
     card = page.locator("#stripe-status")
-    expect(card.get_by_role("status")).to_contain_text("Stripe did not accept this key", timeout=PATIENCE_MS)
+    expect(card.get_by_role("status")).to_contain_text("This key cannot be used", timeout=PATIENCE_MS)
     paste(page, keys["full"])
     expect(card.get_by_role("status").filter(has_text="Connected")).to_be_visible(timeout=PATIENCE_MS)
 

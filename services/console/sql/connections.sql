@@ -9,9 +9,11 @@ UPDATE connections SET sealed_key = NULL, state = 'ended', ended_at = %(at)s
 WHERE workspace_id = %(workspace_id)s AND connection_id = %(connection_id)s AND state = 'submitted'
 RETURNING connection_id
 
--- name: refused
-SELECT c.connection_id FROM connections c JOIN poller.connection_status s USING (connection_id)
-WHERE c.workspace_id = %(workspace_id)s AND c.state = 'submitted' AND s.state = 'refused'
+-- name: failed
+SELECT c.connection_id, CASE s.state WHEN 'refused' THEN 'refused' ELSE 'unchecked' END
+FROM connections c JOIN poller.connection_status s USING (connection_id)
+WHERE c.workspace_id = %(workspace_id)s AND c.state = 'submitted'
+  AND (s.state = 'refused' OR s.state = 'validating' AND s.last_error IS NOT NULL AND s.permissions = '{}')
 
 -- name: of_workspace
 SELECT connection_id, key_kind, key_hint, livemode_claimed, state, adopted_by, submitted_at

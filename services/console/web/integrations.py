@@ -1,12 +1,12 @@
 """Settings → Integrations: the Stripe card, the guide beside it, connect and disconnect."""
 
 from http import HTTPStatus
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
+from schemas.stripe.keys import create_key_url
 from services.console.card import PERMISSIONS, Card, card_of
 from services.console.errors import Refused
 from services.console.web.context import Console, ConsoleHere, FormHere, MemberHere, allow, text_of
@@ -14,23 +14,6 @@ from services.console.web.render import render
 
 router = APIRouter(prefix="/settings")
 _PAGE = "/settings/integrations"
-_RAK = {
-    "customers": "rak_customer_read",
-    "subscriptions": "rak_subscription_read",
-    "invoices": "rak_invoice_read",
-    "charges": "rak_charge_read",
-    "payment_intents": "rak_payment_intent_read",
-    "disputes": "rak_dispute_read",
-}
-
-
-def create_key_url(*, test: bool, disputes: bool = False) -> str:
-    """Stripe's page for a new restricted key, with its name and permissions filled in."""
-    wanted = [_RAK[permission.resource] for permission in PERMISSIONS if disputes or not permission.optional]
-    query = [("name", "DropFix"), *((f"permissions[{place}]", name) for place, name in enumerate(wanted))]
-    return f"https://dashboard.stripe.com/{'test/' if test else ''}apikeys/create?{urlencode(query)}"
-
-
 _KEY_PAGES = {
     "live": create_key_url(test=False),
     "test": create_key_url(test=True),

@@ -242,6 +242,7 @@ def _described(console: Console, watched: Watched) -> dict[str, Any]:
         "reason": card.note,
         "remedy": card.remedy,
         "warnings": list(card.warnings),
+        "safer_key_url": card.safer_key_url,
         "missing": [{"resource": each.resource, "without": each.without} for each in card.missing],
         "key_hint": card.key_hint,
         "livemode": card.livemode,

@@ -1,5 +1,6 @@
 """Connecting a Stripe account and letting it go."""
 
+import html
 import signal
 import threading
 from typing import LiteralString
@@ -10,6 +11,7 @@ import pytest
 from runtime.errors import VaultError
 from schemas.catalogue import CONTROL_DECISION
 from schemas.events.control import Decision
+from schemas.stripe.keys import create_key_url
 from tests.integration.console.conftest import STRIPE_KEY, Company, RunningConsole, Stored
 from tests.integration.console.reading import read_topic
 
@@ -67,7 +69,10 @@ def test_a_key_that_cannot_work_is_refused_with_the_reason_and_not_repeated(
 
 def test_a_secret_key_works_with_a_warning(console: RunningConsole, company: Company) -> None:
     assert company.browser.connect(STRIPE_KEY.replace("rk_", "sk_")).status_code == 303
-    assert "A restricted key is safer" in company.browser.get("/settings/integrations").text
+    page = html.unescape(company.browser.get("/settings/integrations").text)
+    assert page.count("a restricted key is safer") == 1
+    assert f'href="{create_key_url(test=True)}"' in page
+    assert page.index("a restricted key is safer") < page.index("Create a restricted key in Stripe")
 
 
 def test_no_answer_page_or_log_ever_holds_a_pasted_key(console: RunningConsole, company: Company) -> None:
@@ -174,6 +179,41 @@ def test_a_refused_key_is_told_and_ends_with_the_next_try(console: RunningConsol
     newest, ended = console.connections(company)
     assert newest.state == "submitted"
     assert (ended.connection_id, ended.state, ended.sealed_key) == (refused, "ended", None)
+
+
+@pytest.mark.parametrize(
+    ("said", "ends"),
+    [
+        ({"reason": "Nothing answers there.", "last_error": "Nothing answers there."}, True),
+        ({}, False),
+        ({"last_error": "Nothing answers there.", "permissions": {"customer": "granted"}}, False),
+    ],
+    ids=["never checked", "being checked", "checked before"],
+)
+def test_a_key_that_could_never_be_checked_ends_with_the_next_try(
+    console: RunningConsole, company: Company, said: dict[str, object], ends: bool
+) -> None:
+    company.browser.connect(STRIPE_KEY)
+    first = console.poller_says(company, "validating", **said)
+    if ends:
+        page = company.browser.get("/settings/integrations").text
+        assert "The key could not be checked yet" in page
+        assert "another key takes its place, or Disconnect removes it" in page
+    company.browser.connect(STRIPE_KEY)
+    states = {stored.connection_id: stored.state for stored in console.connections(company)}
+    assert states[first] == ("ended" if ends else "submitted")
+
+
+def test_a_valid_key_that_may_read_nothing_is_not_said_to_be_refused_by_stripe(
+    console: RunningConsole, company: Company
+) -> None:
+    company.browser.connect(STRIPE_KEY)
+    console.poller_says(
+        company, "refused", reason="The key is valid.", permissions=dict.fromkeys(PERMISSIONS, "missing")
+    )
+    page = company.browser.get("/settings/integrations").text
+    assert "This key may not read anything yet" in page
+    assert "then paste it again" in page
 
 
 def test_a_key_for_an_account_that_is_there_goes_to_its_connection(console: RunningConsole, company: Company) -> None:

@@ -119,3 +119,11 @@ def test_a_live_key_after_a_test_key_starts_a_clean_set_and_says_so(
     assert any("test ones are apart" in warning for warning in status["warnings"])
     published = {record.envelope.connection_id for record in poller.records()}
     assert published == {first, second}
+
+
+def test_a_key_that_may_read_nothing_is_said_to_be_valid(stripe_account: Account, poller: RunningPoller) -> None:
+    powerless = stripe_account.simulator.keys.mint("powerless", permissions=())
+    status = poller.wait(poller.connect(powerless.secret), "refused")
+    assert "is valid, but may read nothing" in status["reason"]
+    assert "paste it again" in status["remedy"]
+    assert set(status["permissions"].values()) == {"missing"}

@@ -1,10 +1,12 @@
 """Which keys are accepted, and what is said of the others."""
 
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.console.keys import AcceptedKey, RefusedKey, assess_key
+from schemas.stripe.keys import AcceptedKey, RefusedKey, assess_key, create_key_url
 
 BODY = "51AbCdEfGhIjKlMnOpQrStUvWxYz0123456789"
 
@@ -75,6 +77,17 @@ def test_a_verdict_shows_at_most_the_last_four_characters(rest: str, prefix: str
         piece = secret[start : start + 6]
         if piece.strip() and piece not in _WORDS:
             assert piece not in repr(shown)
+
+
+def test_the_page_for_a_new_key_has_its_name_and_permissions_filled_in() -> None:
+    page = urlsplit(create_key_url(test=False))
+    assert (page.scheme, page.netloc, page.path) == ("https", "dashboard.stripe.com", "/apikeys/create")
+    asked = parse_qs(page.query)
+    assert asked.pop("name") == ["DropFix"]
+    reads = ["customer", "subscription", "invoice", "charge", "payment_intent"]
+    assert asked == {f"permissions[{at}]": [f"rak_{read}_read"] for at, read in enumerate(reads)}
+    assert "rak_dispute_read" in create_key_url(test=False, disputes=True)
+    assert "/test/apikeys/create" in create_key_url(test=True)
 
 
 _WORDS = "".join(repr(assess_key(p)) for p in ("", "x", "pk_", "whsec_", "sk_org_", "rkcs_", "acct_", "rk_…", "rk_"))

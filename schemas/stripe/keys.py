@@ -1,12 +1,14 @@
-"""Which Stripe keys are accepted, and what a person is told of the others.
+"""Which Stripe keys are accepted, what a person is told of the others, and where a better one is made.
 
 The decision is by prefix alone, since the length of Stripe's keys changes. What is returned never holds the key,
-but for the last four characters of an accepted one.
+but for the last four characters of an accepted one. The console asks before it seals a key, the poller after it
+opened one.
 """
 
 import re
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlencode
 
 KeyKind = Literal["restricted", "secret"]
 
@@ -20,6 +22,15 @@ FULL_ACCESS_WARNING = (
     "This is a secret key: it can do anything in your Stripe account. DropFix only ever reads, and works with it, but "
     "a restricted key is safer. Replace it when you can."
 )
+READS = ("customer", "subscription", "invoice", "charge", "payment_intent")
+"""The five permissions of a key for DropFix, as `rak_{}_read` in Stripe's terms."""
+
+
+def create_key_url(*, test: bool, disputes: bool = False) -> str:
+    """Stripe's page for a new restricted key, with its name and permissions filled in."""
+    wanted = (*READS, "dispute") if disputes else READS
+    query = [("name", "DropFix"), *((f"permissions[{at}]", f"rak_{read}_read") for at, read in enumerate(wanted))]
+    return f"https://dashboard.stripe.com/{'test/' if test else ''}apikeys/create?{urlencode(query)}"
 
 
 @dataclass(frozen=True, slots=True)
