@@ -57,9 +57,11 @@ check: $(STAMP) ## format, lint, types, import contracts, schema compatibility
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m schemas.generate --check
 	@$(BIN)/python -m schemas.compatibility
+	@$(BIN)/python -m services.poller.bounds_page --check
 
-docs: $(STAMP) ## write the pages that are generated: docs/topics.md, docs/tables.md
+docs: $(STAMP) ## write the pages that are generated: docs/topics.md, docs/tables.md, docs/polling.md
 	@$(BIN)/python -m schemas.generate
+	@$(BIN)/python -m services.poller.bounds_page
 	@DROPFIX_WRITE_DOCS=1 $(BIN)/python -m pytest tests/integration/access/test_commands.py -k page_of_tables
 
 format: $(STAMP) ## put the code into the house style
@@ -82,7 +84,7 @@ up: ## the same on Docker: build, migrate, start, wait until healthy
 	@deploy/up
 
 down: ## stop it; data stays in its volumes
-	@docker compose -f deploy/compose.yaml down --remove-orphans
+	@cd deploy && docker compose --profile "*" down --remove-orphans
 
 clean: ## remove the environment and the demo's data
 	@rm -rf $(VENV) .data

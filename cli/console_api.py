@@ -1,15 +1,18 @@
 """The console's API for the local command line: decisions have one way in, and this is the operator's."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from cli.errors import FAILED, NOT_RUNNING, CommandError
+from cli.errors import FAILED, NOT_RUNNING, USAGE, CommandError
 from cli.places import running_stack
 from cli.secrets import OPERATOR_TOKEN
 
 TIMEOUT_SECONDS = 15.0
+CONSOLE_SETTING = "DROPFIX_CONSOLE_URL"
+OPERATOR_SETTING = "DROPFIX_OPERATOR_TOKEN_FILE"
 
 
 class ConsoleApi:
@@ -23,12 +26,35 @@ class ConsoleApi:
 
     @classmethod
     def of(cls, data_dir: Path | None) -> "ConsoleApi":
-        """The console of the stack that runs in a data folder; raises CommandError where none does."""
+        """The console that the environment names, else that of the stack that runs; raises CommandError without one.
+
+        A data folder that is named goes before the environment.
+        """
+        if data_dir is None and (named := os.environ.get(CONSOLE_SETTING)):
+            return cls.at(named, Path(os.environ[OPERATOR_SETTING]) if os.environ.get(OPERATOR_SETTING) else None)
         root, report = running_stack(data_dir)
         address = report.addresses.get("console")
         if address is None:
             raise CommandError("the stack runs without a console", remedy="wait until it has started", code=NOT_RUNNING)
         return cls(address, (root / "secrets" / OPERATOR_TOKEN).read_text().strip())
+
+    @classmethod
+    def at(cls, address: str, token_file: Path | None) -> "ConsoleApi":
+        """The console at an address, such as http://127.0.0.1:8080, with the operator's token from a file."""
+        if not address.startswith(("http://", "https://")):
+            raise CommandError(f"{address} is no address of a console", remedy="it starts with http://", code=USAGE)
+        if token_file is None:
+            raise CommandError(
+                f"the console at {address} wants the operator's token",
+                remedy=f"name the file that holds it: {OPERATOR_SETTING}",
+                code=USAGE,
+            )
+        try:
+            return cls(address.rstrip("/"), token_file.read_text().strip())
+        except OSError as error:
+            raise CommandError(
+                f"{OPERATOR_SETTING} names {token_file}, which cannot be read: {error.strerror}", code=USAGE
+            ) from error
 
     def get(self, path: str, **parameters: str) -> Any:
         """GET; the decoded answer. Raises CommandError with what the console says."""

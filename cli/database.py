@@ -19,18 +19,14 @@ DatabaseUrl = Annotated[
     str | None,
     typer.Option(envvar="DATABASE_URL", help="Address of the database; else that of the stack that runs."),
 ]
-FILE_SETTING = "DATABASE_PASSWORD_FILE"
+URL_SETTING, FILE_SETTING = "DATABASE_URL", "DATABASE_PASSWORD_FILE"
 DataDir = Annotated[Path | None, typer.Option(help="The stack's data folder.")]
 
 
 def database_address(database_url: str | None, data_dir: Path | None) -> str:
-    """The address; raises CommandError where there is none. A data folder that is named goes before the environment.
-
-    A password that the address lacks is read from the file that `DATABASE_PASSWORD_FILE` names, as services do.
-    """
+    """The address; raises CommandError where there is none. A data folder that is named goes before the environment."""
     if database_url and data_dir is None:
-        database_url, named = checked(database_url), os.environ.get(FILE_SETTING)
-        return with_password(database_url, read_secret(FILE_SETTING, Path(named))) if named else database_url
+        return checked(database_url)
     _, report = running_stack(data_dir)
     try:
         return report.addresses["database"]
@@ -47,6 +43,17 @@ def checked(url: str) -> str:
             "DATABASE_URL is not an address of PostgreSQL", remedy="it starts with postgresql://", code=USAGE
         )
     return url
+
+
+def take_password_from_file() -> None:
+    """Give `DATABASE_URL` the password it lacks, from the file that `DATABASE_PASSWORD_FILE` names, as services do."""
+    url, named = os.environ.get(URL_SETTING), os.environ.get(FILE_SETTING)
+    if not (url and named):
+        return
+    try:
+        os.environ[URL_SETTING] = with_password(checked(url), read_secret(FILE_SETTING, Path(named)))
+    except ValueError as error:
+        raise CommandError(str(error), code=USAGE) from error
 
 
 def with_password(url: str, password: str) -> str:

@@ -49,6 +49,10 @@ def _root(
 ) -> None:
     """Everything is a command below."""
     context.obj = _console_of
+    if context.invoked_subcommand != "service" and os.environ.get("DATABASE_PASSWORD_FILE"):
+        from cli.database import take_password_from_file  # a service reads the file itself
+
+        take_password_from_file()
 
 
 def _console_of(data_dir: Path | None) -> "ConsoleApi":

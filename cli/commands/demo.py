@@ -11,12 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import httpx
 import typer
 
-from cli.console_api import ConsoleApi
-from cli.errors import CHECK_FAILED, CommandError
-from cli.first_minute import Expected, FirstMinute, show
+from cli.console_api import CONSOLE_SETTING, OPERATOR_SETTING, ConsoleApi
+from cli.database import checked
+from cli.demo_account import CUSTOMERS_DOMAIN, EMAIL, check_elsewhere, connect
+from cli.demo_account import check as check_account
+from cli.errors import USAGE, CommandError
+from cli.first_minute import FirstMinute
 from cli.launch import (
     announce,
     embedded_stack,
@@ -27,7 +29,7 @@ from cli.launch import (
     surroundings_of,
 )
 from cli.left import Looker
-from cli.output import done, progress, step, suggest
+from cli.output import done, progress, suggest
 from cli.places import default_data_dir
 from cli.services import all_services
 from cli.specs import Surroundings, simulator_spec
@@ -37,30 +39,6 @@ from deploy.embedded.ports import LOOPBACK
 from deploy.embedded.stack import EmbeddedStack, Servers
 from runtime.clock import Anchor, write_clock
 from runtime.kafka import Broker
-
-WORKSPACE = "Northwind Analytics"
-EMAIL = "founder@northwind.example"
-CUSTOMERS_DOMAIN = "customers.example"
-
-ARMING: tuple[tuple[str, dict[str, Any]], ...] = (
-    (
-        "workspace.settings",
-        {
-            "name": WORKSPACE,
-            "timezone": "Europe/Berlin",
-            "color": "#0c5f5c",
-            "address": "Northwind Analytics, 12 Harbour Street, Hamburg",
-        },
-    ),
-    (
-        "dunning.sender",
-        {"address": "billing@northwind.example", "name": WORKSPACE, "reply_to": EMAIL, "passed": True},
-    ),
-    ("dunning.allow_list", {"entries": [f"@{CUSTOMERS_DOMAIN}"]}),
-    ("dunning.sending", {"mode": "on"}),
-)
-"""What a person decides before emails go, as (kind, detail). The account is in test mode, so that only the simulated
-customers are on the list, and the server they are handed to is the local sink."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,12 +72,38 @@ def demo(
         typer.Option("--check", help="Start afresh without a browser, compare the numbers with the truth, and end."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --check: print the result as JSON.")] = False,
+    console: Annotated[
+        str | None,
+        typer.Option(
+            envvar=CONSOLE_SETTING,
+            help="With --check: start nothing, and check the deployment of this console, empty or the demo's.",
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(envvar=OPERATOR_SETTING, help="With --console: the file of the operator's token.")
+    ] = None,
+    database_url: Annotated[
+        str | None, typer.Option(envvar="DATABASE_URL", help="With --console: its database; the operator may look.")
+    ] = None,
+    stripe: Annotated[
+        str | None, typer.Option(help="With --console: the simulator that its poller reads, as http://host:12111.")
+    ] = None,
 ) -> None:
     """Show DropFix at work: a real Kafka, PostgreSQL and mail sink, all services, and a simulated Stripe account.
 
     Nothing but this folder and a cache of downloads is written, nothing is sent anywhere. Ctrl-C stops everything;
     the next start goes on where it was.
     """
+    if console is not None:
+        if not (check and database_url and stripe):
+            raise CommandError(
+                f"a console ({CONSOLE_SETTING}) goes with --check, --database-url and --stripe",
+                remedy="the numbers are read in the database, the truth is the simulator's",
+                code=USAGE,
+            )
+        api = ConsoleApi.at(console, token_file)
+        asyncio.run(check_elsewhere(api, database_url=checked(database_url), stripe=stripe, as_json=as_json))
+        return
     root = data_dir or default_data_dir("demo")
     wanted = Demo(
         data_dir=root,
@@ -140,9 +144,9 @@ async def _show(stack: EmbeddedStack, wanted: Demo) -> None:
     done(f"the services, {time.monotonic() - began:.0f} s after the servers")
     api = ConsoleApi(console, surroundings.secrets.operator_token.read_text().strip())
     first = FirstMinute(api, stack.addresses.database or "", began=time.monotonic())
-    link = await asyncio.to_thread(_connect, api, account, stack, stripe)
+    link = await asyncio.to_thread(connect, api, stripe=stripe, password=account["password"])
     if wanted.check:
-        await _check(first, stripe, as_json=wanted.as_json)
+        await check_account(first, stripe=stripe, as_json=wanted.as_json)
         return
     await _present(stack, wanted, console, link)
     await _let_time_pass(surroundings, wanted, clock, mail_page=f"http://{LOOPBACK}:{ports['dunning']}/readyz")
@@ -193,31 +197,6 @@ def _simulator_options(account: dict[str, Any], wanted: Demo) -> tuple[str, ...]
     if wanted.check:
         options += ["--search-lag", "0"]  # time stands, and so would the index
     return (*options, "--email-domain", CUSTOMERS_DOMAIN)
-
-
-def _connect(api: ConsoleApi, account: dict[str, Any], stack: EmbeddedStack, stripe: str) -> str:
-    """Set the workspace up, arm it and connect the account at the first start; a link that signs in."""
-    if not api.get("/api/workspaces")["workspaces"]:
-        api.post("/api/setup", {"workspace": WORKSPACE, "email": EMAIL, "password": account["password"]})
-    if not api.get("/api/stripe/status")["connections"]:
-        for kind, detail in ARMING:
-            api.post("/api/decisions", {"kind": kind, "detail": detail, "why": "the demo comes armed, to its own sink"})
-        step("connecting the account with its restricted key")
-        keys = httpx.get(f"{stripe}/_keys", trust_env=False, timeout=15).json()["keys"]
-        api.post("/api/stripe/connect", {"key": next(key["secret"] for key in keys if key["name"] == "full")})
-    return str(api.post("/api/sign_in_link", {"email": EMAIL})["url"])
-
-
-async def _check(first: FirstMinute, stripe: str, *, as_json: bool) -> None:
-    truth = await asyncio.to_thread(_truth, stripe)
-    conditions = await asyncio.to_thread(first.wait_for, truth)
-    show(conditions, as_json=as_json)
-    if not all(condition.holds for condition in conditions):
-        raise CommandError("the first minute did not show the truth", remedy="see the lines above", code=CHECK_FAILED)
-
-
-def _truth(stripe: str) -> Expected:
-    return Expected.of(httpx.get(f"{stripe}/_truth", trust_env=False, timeout=30).json())
 
 
 async def _present(stack: EmbeddedStack, wanted: Demo, console: str, link: str) -> None:

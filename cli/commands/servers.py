@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.database import checked, with_password
+from cli.database import checked
 from cli.errors import USAGE, CommandError
 from cli.output import done, out, print_json
 from cli.services import all_services, service_named
@@ -42,9 +42,6 @@ def migrate(
     database_url: Annotated[
         str, typer.Option(envvar="DATABASE_URL", help="A role that owns the database: it makes roles and schemas.")
     ],
-    password_file: Annotated[
-        Path | None, typer.Option(envvar="DATABASE_PASSWORD_FILE", help="A file with the password that the URL lacks.")
-    ] = None,
     passwords: Annotated[
         Path | None,
         typer.Option(
@@ -58,11 +55,8 @@ def migrate(
     """Bring every service's tables to their newest version."""
     from runtime.migrations import OPERATOR, prepare
     from runtime.migrations import migrate as apply
-    from runtime.settings import read_secret
 
     found, database_url = all_services(), checked(database_url)
-    if password_file is not None:
-        database_url = with_password(database_url, read_secret("--password-file", password_file))
     names = [OPERATOR, *(service.name for service in found)]
     given = {name: _password(passwords, name) for name in names} if passwords else {}
     schemas = [service.schema() for service in found]

@@ -1,9 +1,10 @@
 """Settings of dunning."""
 
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
+from urllib.parse import quote, urlsplit, urlunsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, model_validator
 
 from pipeline.worker import SourceName
 from runtime.errors import SettingsError
@@ -22,21 +23,42 @@ class DunningSettings(ServiceSettings):
         validation_alias="SMTP_URL",
         description="Where mail goes: smtp://, smtp+starttls:// or smtps://. None: emails wait, nothing is lost.",
     )
+    smtp_password_file: Path | None = Field(
+        None,
+        validation_alias="SMTP_PASSWORD_FILE",
+        description="A file whose content is the password that SMTP_URL lacks; empty: the server asks for none.",
+    )
     public_url: str | None = Field(None, description="The console's address, for unsubscribe links.")
     unsubscribe_key_file: Path | None = Field(
         None, description="Holds the key that unsubscribe links are signed with; the console has the same."
     )
 
-    @field_validator("smtp_url")
-    @classmethod
-    def _is_a_server(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            try:
-                MailServer.of(value.get_secret_value())
-            except SettingsError as error:
-                raise ValueError(str(error)) from None
-        return value
+    @model_validator(mode="after")
+    def _names_a_mail_server(self) -> Self:
+        try:
+            _ = self.mail_server
+        except SettingsError as error:
+            raise ValueError(str(error)) from None
+        return self
 
     @property
     def mail_server(self) -> MailServer | None:
-        return MailServer.of(self.smtp_url.get_secret_value()) if self.smtp_url else None
+        if self.smtp_url is None:
+            return None
+        url, file = self.smtp_url.get_secret_value(), self.smtp_password_file
+        return MailServer.of(_with_password(url, _content(file)) if file else url)
+
+
+def _content(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise SettingsError(f"SMTP_PASSWORD_FILE names {path}, which cannot be read: {error.strerror}") from None
+
+
+def _with_password(url: str, password: str) -> str:
+    parts = urlsplit(url)
+    user, _, host = parts.netloc.rpartition("@")
+    if not password or not user:
+        return url
+    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:{quote(password, safe='')}@{host}"))

@@ -9,7 +9,7 @@ import pytest
 import typer.main
 
 from cli import main as entry
-from cli.errors import NOT_RUNNING, USAGE
+from cli.errors import FAILED, NOT_RUNNING, USAGE
 from schemas.catalogue import TOPICS
 from tests.unit.cli.commands import CommandLine
 
@@ -142,3 +142,38 @@ def test_secrets_are_made_once_and_only_their_owner_reads_them(dropfix: CommandL
     assert len(set(made.values())) == len(made)
     assert dropfix("secrets", "make", str(folder)).code == 0
     assert {path.name: path.read_text() for path in folder.iterdir()} == made
+
+
+def test_a_console_of_the_environment_is_asked_with_the_token_of_its_file(
+    dropfix: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DROPFIX_CONSOLE_URL", "http://127.0.0.1:1")
+    told = dropfix("stripe", "status")
+    assert (told.code, "DROPFIX_OPERATOR_TOKEN_FILE" in told.errors) == (USAGE, True)
+    monkeypatch.setenv("DROPFIX_OPERATOR_TOKEN_FILE", str(tmp_path / "none"))
+    told = dropfix("stripe", "status")
+    assert (told.code, "cannot be read" in told.errors) == (USAGE, True)
+    (tmp_path / "none").write_text("token\n")
+    told = dropfix("stripe", "status")
+    assert (told.code, "the console at http://127.0.0.1:1 does not answer" in told.errors) == (NOT_RUNNING, True)
+
+
+def test_a_deployment_is_checked_only_with_all_that_the_check_reads(dropfix: CommandLine) -> None:
+    for options in ((), ("--check",), ("--check", "--stripe", "http://127.0.0.1:1")):
+        told = dropfix("demo", "--console", "http://127.0.0.1:1", *options)
+        assert told.code == USAGE
+        assert "--database-url and --stripe" in told.errors
+
+
+def test_a_password_of_a_file_is_never_told(
+    dropfix: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "password").write_text("hunter2\n")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://owner@127.0.0.1:1/dropfix")
+    monkeypatch.setenv("DATABASE_PASSWORD_FILE", str(tmp_path / "password"))
+    told = dropfix("tables", "--check")
+    assert told.code in {FAILED, USAGE}
+    assert "hunter2" not in told.errors + told.output
+    monkeypatch.setenv("DATABASE_PASSWORD_FILE", str(tmp_path / "none"))
+    told = dropfix("dlq", "list", "mirror")
+    assert (told.code, "DATABASE_PASSWORD_FILE names" in told.errors) == (USAGE, True)

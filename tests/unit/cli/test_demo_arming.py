@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from cli.commands.demo import ARMING, CUSTOMERS_DOMAIN
+from cli.demo_account import ARMING, CUSTOMERS_DOMAIN
 from schemas.events.control import Decision
 from schemas.events.decisions import DunningAllowList, check_decision
 from services.dunning.decisions import Image, ruling_of
