@@ -11,11 +11,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from services.poller.bounds import ROWS, bound_seconds, in_words
 from services.poller.budget import allowed_reads
 from services.poller.explain import Step
 from services.poller.kinds import OBJECTS
 from services.poller.look_back import History, Request, histories, requests_made
-from services.poller.plan import BOUNDS, Sizes, bound_seconds, tier_of
+from services.poller.plan import Sizes, tier_of
 
 commands = typer.Typer(help="The poller: what it asks Stripe, and how late it sees a change.", no_args_is_help=True)
 _out = Console(highlight=False, soft_wrap=True)
@@ -44,27 +45,21 @@ def poller() -> None:
 def bounds(
     subscriptions: Annotated[int, typer.Option(min=0, help="Subscriptions of the account, ended ones included.")],
     transactions: Annotated[int, typer.Option(min=0, help="Succeeded charges in 30 days.")],
+    search: Annotated[bool, typer.Option(help="Whether the account has Stripe's search.")] = True,
     as_json: AsJson = False,
 ) -> None:
     """Say how late each kind of change can be seen in an account of a size."""
     sizes = Sizes(subscriptions, subscriptions, subscriptions, subscriptions * 3 // 100)
     allowed = allowed_reads(transactions)
-    found = {bound.change: bound_seconds(bound, sizes, allowed=allowed) for bound in BOUNDS}
+    found = {row.change: bound_seconds(row, sizes, allowed=allowed, search=search) for row in ROWS}
     if as_json:
         tier = tier_of(sizes, allowed=allowed)
         typer.echo(json.dumps({"tier": tier, "reads_allowed": allowed, "bounds_seconds": found}, indent=2))
         return
     table = Table("change", "seen within")
     for change, seconds in found.items():
-        table.add_row(change, words(seconds))
+        table.add_row(change, in_words(seconds))
     _out.print(table)
-
-
-def words(seconds: int) -> str:
-    """A bound in minutes or hours; a change that no call of the tier finds comes with the next one that is found."""
-    if seconds <= 0:
-        return "with the next change"
-    return f"{seconds // 60} min" if seconds < 2 * 3600 else f"{seconds / 3600:.1f} h"
 
 
 @commands.command("calls")

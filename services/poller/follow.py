@@ -1,10 +1,10 @@
 """When an object is read again by itself, without waiting for a list to show it. Pure.
 
 Bank debits settle days after their charge was created; an invoice is tried again at a known instant; a subscription
-ends at a known one. Instants are Unix seconds of Stripe's clock.
+or its trial ends at a known one. Instants are Unix seconds of Stripe's clock.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from services.poller.changes import Changed
 from services.poller.kinds import Kind
@@ -14,6 +14,7 @@ ATTEMPT_TAKES = 600
 PENDING_CHARGE_EVERY = 4 * 3600
 DISPUTE_EVERY = 24 * 3600
 PUT_OFF = 3600
+ENDED_SUBSCRIPTIONS = frozenset({"canceled", "incomplete_expired"})
 OPEN_DISPUTES = frozenset({"warning_needs_response", "warning_under_review", "needs_response", "under_review"})
 
 
@@ -24,12 +25,13 @@ def due_at(kind: Kind, facts: Facts, *, seen_at: int) -> int | None:
 
 
 def _scheduled(kind: Kind, facts: Facts, seen_at: int) -> int | None:
-    if kind == "invoice" and facts.status == "open" and facts.next_attempt is not None:
+    if kind == "invoice" and facts.status in {"draft", "open"} and facts.next_attempt is not None:
         return facts.next_attempt + ATTEMPT_TAKES
     if kind == "charge" and facts.status == "pending":
         return seen_at + PENDING_CHARGE_EVERY
-    if kind == "subscription" and facts.ends_at is not None and facts.status not in {"canceled", "incomplete_expired"}:
-        return facts.ends_at
+    if kind == "subscription" and facts.status not in ENDED_SUBSCRIPTIONS:
+        trial = facts.trial_end + ATTEMPT_TAKES if facts.trial_end is not None and facts.status == "trialing" else None
+        return min((at for at in (facts.ends_at, trial) if at is not None), default=None)
     if kind == "dispute" and facts.status in OPEN_DISPUTES:
         return seen_at + DISPUTE_EVERY
     return None
@@ -46,6 +48,17 @@ def settled_intents(changed: Iterable[Changed]) -> dict[str, Changed]:
         if row.known.kind == "charge" and row.facts.status in {"succeeded", "failed"}
         for intent in row.facts.payment_intents
     }
+
+
+def unmatched_customers(settled: Mapping[str, Changed], invoices: Mapping[str, str]) -> list[str]:
+    """Customers of failed charges whose payment intent is on no known invoice: `settled` as `settled_intents` gives it,
+    `invoices` those that are known by payment intent."""
+    subjects = dict.fromkeys(
+        row.known.subject.partition("/")[2]
+        for intent, row in settled.items()
+        if intent not in invoices and row.facts.status == "failed"
+    )
+    return [subject for subject in subjects if subject.startswith("cus_")]
 
 
 def subscriptions_to_look_at(changed: Iterable[Changed]) -> list[str]:

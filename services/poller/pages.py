@@ -32,6 +32,7 @@ class Facts:
     canceled_at: int | None = None
     next_attempt: int | None = None
     ends_at: int | None = None
+    trial_end: int | None = None
     attempted: bool = False
     payment_intents: tuple[str, ...] = ()
     subscription: str | None = None
@@ -174,6 +175,7 @@ def facts_of(kind: Kind, content: Mapping[str, Any]) -> Facts:
                 period_start=_period_start(content),
                 canceled_at=_seconds(content.get("canceled_at")),
                 ends_at=_seconds(content.get("cancel_at")),
+                trial_end=_seconds(content.get("trial_end")),
             )
         case "invoice":
             return Facts(

@@ -1,4 +1,5 @@
-"""Which calls a poll makes: tiers by size and allowance, the rotating slot, cursors, and the bound of every change.
+"""Which calls a poll makes: tiers by size and allowance, the rotating slot, and cursors. `bounds.py` says what follows
+of it for how late a change is seen.
 
 Stripe has no list of what changed, so each call finds some kinds of change (reference: the polling strategy of the
 documents). By letter:
@@ -8,6 +9,7 @@ B  young invoices                                                       C  open 
 D  subscriptions whose period began since                               E  cancellations since, by search
 F  customers created since                                              G  all subscriptions, page by page
 S  all customers, page by page                                          I  disputes created since
+L  in the place of E where there is no search: canceled subscriptions whose period has not ended, page by page
 
 Pure: a poll is a function of the account's sizes, the tick, the cursors and what is affordable.
 """
@@ -21,6 +23,8 @@ from services.poller.kinds import Kind
 from services.poller.queries import PAGE, Query
 
 Tier = Literal["tiny", "small", "floor", "normal", "large"]
+ONE_CALL: frozenset[Tier] = frozenset({"tiny", "small"})
+"""Tiers whose one call shows every subscription that runs."""
 POLL_SECONDS = 300
 POLLS_A_DAY = 288
 OVERLAP = 900
@@ -31,7 +35,7 @@ LARGE = 12_000
 
 HOT: tuple[str, ...] = ("A", "B", "D", "E", "F", "I")
 """Calls with a cursor that only moves forward."""
-SWEEPS: tuple[str, ...] = ("C", "G", "S")
+SWEEPS: tuple[str, ...] = ("C", "G", "L", "S")
 """Calls that go through a whole list, some pages at a time, and begin again."""
 
 SLOT_CYCLE = "CGCGBCGCGFCG"
@@ -41,9 +45,15 @@ SWEEPS_A_DAY = SLOT_CYCLE.count("G") * POLLS_A_DAY // len(SLOT_CYCLE)
 MOST_LENT = 6
 SHARED_TURN = "FSI"
 """Calls that take turns in the place of F in a cycle; disputes only where the key may read them."""
-EXTRAS: Mapping[str, tuple[int, int]] = {"E": (48, 11), "C": (144, 37), "F": (144, 83), "S": (144, 120)}
-"""What a tiny account reads beside its one call: every so many polls, at which of them. They are focused reads."""
-SMALL_EXTRAS: Mapping[str, tuple[int, int]] = {**EXTRAS, "E": (12, 5)}
+EXTRAS: Mapping[str, tuple[int, int]] = {
+    "A": (48, 11),
+    "C": (144, 37),
+    "I": (144, 61),
+    "F": (144, 83),
+    "S": (144, 120),
+}
+"""What an account with one call reads beside it: every so many polls, at which of them. They are focused reads, 14 a
+day. Cancellations need none: its one page shows them, or no longer shows the subscription."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +100,7 @@ def tier_of(sizes: Sizes, *, allowed: int) -> Tier:
 def lent_to_customers(sizes: Sizes) -> int:
     """How many of twelve turns the sweep of subscriptions lends to that of customers: what it does not need to go
     through its pages in a day, half at most."""
-    needed = -(-sizes.subscriptions // PAGE)
+    needed = -(-sizes.subscriptions // PAGE) + 1
     return max(0, min(MOST_LENT, 12 * (SWEEPS_A_DAY - needed) // SWEEPS_A_DAY))
 
 
@@ -110,8 +120,9 @@ def letters_of(tier: Tier, tick: int, *, disputes: bool = True, lent: int = 0) -
 
 def extras_of(tier: Tier, tick: int) -> tuple[str, ...]:
     """What a one-call account reads beside its call at this tick."""
-    table = {"tiny": EXTRAS, "small": SMALL_EXTRAS}.get(tier, {})
-    return tuple(letter for letter, (every, at) in table.items() if tick % every == at)
+    if tier not in ONE_CALL:
+        return ()
+    return tuple(letter for letter, (every, at) in EXTRAS.items() if tick % every == at)
 
 
 def _turn(cycle: str, tick: int, sharing: str) -> str:
@@ -128,17 +139,19 @@ def _lend(letter: str, tick: int, lent: int) -> str:
     return "S" if (number + 1) * lent // 12 > number * lent // 12 else "G"
 
 
+def letter_for(letter: str, found: Capabilities) -> str:
+    """The call that takes a letter's place on this server, which may lack search."""
+    return "L" if letter == "E" and not found.can_search("subscription") else letter
+
+
 def call_of(
-    letter: str, cursor: Cursor, found: Capabilities, sizes: Sizes, *, tier: Tier, extra: bool = False
+    letter: str, cursor: Cursor, found: Capabilities, sizes: Sizes, *, tier: Tier, now: int, extra: bool = False
 ) -> Call | None:
-    """The call behind a letter; None where the key may not read that kind."""
-    query = _query_of(letter, cursor, found, tier)
+    """The call behind a letter; None where the key may not read that kind. `now` is Stripe's, in Unix seconds."""
+    query = _query_of(letter, cursor, found, tier, now)
     if not found.can_read(query.kind):
         return None
-    if extra:
-        purpose = "focused"
-    else:
-        purpose = {"A": "hot", "D": "hot", "E": "hot", "W": "whole", "G": "sweep", "S": "sweep"}.get(letter, "slot")
+    purpose = "focused" if extra else PURPOSES.get(letter, "slot")
     return Call(letter, query, purpose, pages_of(letter, sizes))
 
 
@@ -148,43 +161,48 @@ def pages_of(letter: str, sizes: Sizes) -> int | None:
         return 1
     if letter not in SWEEPS:
         return None
-    if sizes.subscriptions <= LARGE:
+    if sizes.subscriptions <= LARGE or letter == "L":
         return 1
     size = {"C": sizes.open_invoices / 30, "G": sizes.subscriptions / POLLS_A_DAY, "S": sizes.customers / 96}[letter]
     return max(1, min(40, -(-int(size) // PAGE)))
 
 
 ALL: Mapping[str, str] = {"status": "all"}
+PURPOSES: Mapping[str, str] = {"A": "hot", "D": "hot", "E": "hot", "L": "hot", "W": "whole", "G": "sweep", "S": "sweep"}
 
 
-def _query_of(letter: str, cursor: Cursor, found: Capabilities, tier: Tier) -> Query:
+def _query_of(letter: str, cursor: Cursor, found: Capabilities, tier: Tier, now: int) -> Query:
     since = cursor.at or 0
-    if letter in "ABFI":
-        overlap = YOUNG_INVOICE if letter == "B" else OVERLAP
-        return found.query(_CREATED[letter]).between(since - overlap, None)
-    if letter == "C":
-        return found.query("invoice", filters={"status": "open"})
-    if letter == "S":
-        return found.query("customer").between(None, _before(cursor))
-    if letter == "G":
-        return found.query("subscription", filters=ALL).between(None, _before(cursor))
-    if letter == "W":
-        return found.query("subscription", filters={} if tier == "small" else ALL)
-    return _moved_subscriptions(letter, since, found)
+    match letter:
+        case "W":
+            return found.query("subscription", filters={} if tier == "small" else ALL)
+        case "D":
+            return found.query("subscription", filters={**ALL, "current_period_start[gte]": str(since - OVERLAP)})
+        case "E":
+            return found.query("subscription", search=f"canceled_at>{since - SEARCH_OVERLAP}")
+        case "C" | "G" | "L" | "S":
+            return _swept(letter, found, now).between(None, _before(cursor))
+        case _:
+            overlap = YOUNG_INVOICE if letter == "B" else OVERLAP
+            return found.query(_CREATED[letter]).between(since - overlap, None)
+
+
+def _swept(letter: str, found: Capabilities, now: int) -> Query:
+    """A list that is gone through page by page."""
+    match letter:
+        case "C":
+            return found.query("invoice", filters={"status": "open"})
+        case "S":
+            return found.query("customer")
+        case "L":
+            # What was canceled before the end of its period; a cancellation that was scheduled has a timer.
+            ended = {"status": "canceled", "current_period_end[gte]": str(now - CANCELED_LOOKBACK)}
+            return found.query("subscription", filters=ended)
+        case _:
+            return found.query("subscription", filters=ALL)
 
 
 _CREATED: Mapping[str, Kind] = {"A": "charge", "B": "invoice", "F": "customer", "I": "dispute"}
-
-
-def _moved_subscriptions(letter: str, since: int, found: Capabilities) -> Query:
-    if letter == "D":
-        return found.query("subscription", filters={**ALL, "current_period_start[gte]": str(since - OVERLAP)})
-    if found.can_search("subscription"):
-        return found.query("subscription", search=f"canceled_at>{since - SEARCH_OVERLAP}")
-    # Without search: what ended by the end of its period. A yearly plan that is cancelled months before that is
-    # found by the sweep alone.
-    ended = {"status": "canceled", "current_period_end[gte]": str(since - CANCELED_LOOKBACK)}
-    return found.query("subscription", filters=ended)
 
 
 def _before(cursor: Cursor) -> int | None:
@@ -198,6 +216,7 @@ FINDS: Mapping[str, str] = {
     "C": "open invoices",
     "D": "renewals",
     "E": "cancellations",
+    "L": "cancellations",
     "F": "new customers",
     "G": "changes of plans and e-mail addresses",
     "S": "deleted customers",
@@ -211,80 +230,3 @@ def slowed(left_out: tuple[str, ...]) -> str | None:
         return None
     named = ", ".join(FINDS[letter] for letter in left_out)
     return f"To stay within Stripe's read allowance, these are looked at less often for now: {named}."
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """How a change is found: by the calls of these letters, or by reading the object alone when it is due."""
-
-    change: str
-    found_by: str
-    alone: bool = False
-
-
-BOUNDS: tuple[Bound, ...] = (
-    Bound("A card payment fails, also one of an old invoice", "A"),
-    Bound("A payment is blocked by Radar", "A"),
-    Bound("An attempt without a charge (no payment method, a hard decline, an action required)", "C"),
-    Bound("A bank debit fails days later", "C", alone=True),
-    Bound("An invoice is paid by card", "A"),
-    Bound("An invoice is paid out of band, by credit or balance", "C"),
-    Bound("An invoice is voided or written off", "C"),
-    Bound("A draft cannot be finalized", "B"),
-    Bound("A subscription begins, renews, leaves its trial or changes its interval", "D"),
-    Bound("A plan or quantity changes and is invoiced at once", "B"),
-    Bound("A plan or quantity changes without an invoice", "G"),
-    Bound("A subscription is canceled, or its cancellation scheduled", "E"),
-    Bound("A scheduled cancellation is taken back", "G"),
-    Bound("A scheduled cancellation takes effect", "E", alone=True),
-    Bound("A subscription becomes past due or unpaid", "G", alone=True),
-    Bound("A subscription or its collection is paused", "G"),
-    Bound("A customer is created", "F"),
-    Bound("The e-mail address of a subscribed customer changes", "G"),
-    Bound("A customer is deleted, or one without a subscription changes", "S"),
-    Bound("A dispute is opened", "I"),
-    Bound("A dispute is decided", "I", alone=True),
-)
-"""Every kind of change and the call that finds it; the documents' table and the tests are made from it."""
-
-
-def bound_seconds(bound: Bound, sizes: Sizes, *, allowed: int) -> int:
-    """How long after it happened a change is in the topics at the latest, in seconds.
-
-    Beside it stands Stripe's own delay: less than a minute for search. What is read alone is read at the first poll
-    after it is due.
-    """
-    if bound.alone:
-        return POLL_SECONDS
-    tier = tier_of(sizes, allowed=allowed)
-    turns, lent = turns_of(bound.found_by, sizes), lent_to_customers(sizes)
-    return POLL_SECONDS * polls_for(bound.found_by, tier, turns=turns, lent=lent)
-
-
-def turns_of(letter: str, sizes: Sizes) -> int:
-    """Turns that a call takes to go through its whole list."""
-    if letter not in SWEEPS:
-        return 1
-    size = {"C": sizes.open_invoices, "G": sizes.subscriptions, "S": sizes.customers}[letter]
-    pages = pages_of(letter, sizes) or 1
-    return max(1, -(-size // (PAGE * pages)))
-
-
-IN_THE_ONE_CALL = frozenset("ADEGC")
-"""What a page of every subscription with its latest invoice shows at every poll."""
-
-
-PERIOD = 144
-"""Polls after which every tier's plan begins again."""
-
-
-def polls_for(letter: str, tier: Tier, *, turns: int, lent: int = 0) -> int:
-    """The most polls in which a call has so many turns, wherever one begins to count; 0 where it never has one."""
-    if tier in {"tiny", "small"} and letter in IN_THE_ONE_CALL:
-        return turns
-    at = [tick for tick in range(PERIOD) if letter in letters_of(tier, tick, lent=lent) + extras_of(tier, tick)]
-    if not at:
-        return 0
-    periods, rest = divmod(turns, len(at))
-    twice = at + [tick + PERIOD for tick in at]
-    return periods * PERIOD + max(twice[start + rest] - twice[start] for start in range(len(at)))

@@ -11,16 +11,18 @@ import stripe
 from runtime.database import Connection
 from runtime.logs import get_logger
 from services.poller.budget import kept
-from services.poller.changes import Changed, Seen
+from services.poller.changes import Changed, Outcome, Seen
 from services.poller.follow import (
     charges_to_look_at,
     intents_to_look_at,
     settled_intents,
     subscriptions_to_look_at,
+    unmatched_customers,
 )
 from services.poller.kinds import Kind
 from services.poller.plan import (
     HOT,
+    ONE_CALL,
     SWEEPS,
     Call,
     Cursor,
@@ -29,6 +31,7 @@ from services.poller.plan import (
     call_of,
     extras_of,
     lent_to_customers,
+    letter_for,
     letters_of,
     tier_of,
 )
@@ -37,6 +40,7 @@ from services.poller.queries import Query
 from services.poller.reader import PageRead
 from services.poller.session import Session
 from services.poller.store import (
+    Created,
     cursors,
     due_objects,
     invoices_of,
@@ -49,8 +53,11 @@ from services.poller.store import (
 from services.poller.together import together
 
 FOCUSED_A_POLL = 20
+FOLLOWED = 3
+"""How often what was read alone is followed further: a charge to its invoice, the invoice to its subscription."""
 MEASURE_EVERY = 12
-MISSING_AFTER: dict[str, str] = {"C": "left_open_set", "S": "not_listed_customers"}
+MISSING_AFTER: dict[str, str] = {"C": "left_open_set", "S": "not_listed_customers", "W": "not_listed_subscriptions"}
+"""Calls whose page shows everything of its range, and the statement that marks what it lacks."""
 log = get_logger(__name__)
 
 
@@ -74,6 +81,7 @@ class Poll:
         self._began = session.reader.caller.versions.upcoming
         self._changed: dict[str, Changed] = {}
         self._disputed: dict[str, Kind] = {}
+        self._attempted = False
 
     async def run(self) -> Polled:
         session = self._session
@@ -87,23 +95,32 @@ class Poll:
         letters = kept(wanted, session.meter.calls_affordable())
         self._result.left_out = tuple(letter for letter in wanted if letter not in letters)
         await self._read_all(letters, known, sizes, tier)
-        extras = extras_of(tier, tick) + (("A",) if tier in {"tiny", "small"} and self._invoices_moved() else ())
-        await self._read_all(extras[: session.meter.timed_left], known, sizes, tier, extra=True)
-        await self._look_closer()
+        extras = extras_of(tier, tick)[: session.meter.timed_left]
+        await self._read_all(extras, known, sizes, tier, extra=True)
+        room = await self._look_closer(min(FOCUSED_A_POLL, session.meter.timed_left))
+        if tier in ONE_CALL and self._attempted and "A" not in extras and session.meter.timed_left:
+            await self._read_all(("A",), known, sizes, tier, extra=True)
+            await self._look_closer(min(room, session.meter.timed_left))
         return self._result
 
     async def _sizes(self, tick: int) -> Sizes:
         session = self._session
         if session.lease.sizes is not None and tick % MEASURE_EVERY:
             return session.lease.sizes
-        return await session.shell.outside.run(lambda conn: measure(conn, session.connection_id))
+        return await self._measure()
+
+    async def _measure(self) -> Sizes:
+        connection_id = self._session.connection_id
+        return await self._session.shell.outside.run(lambda conn: measure(conn, connection_id))
 
     async def _read_all(
         self, letters: Iterable[str], known: dict[str, Cursor], sizes: Sizes, tier: Tier, *, extra: bool = False
     ) -> None:
-        for letter in letters:
+        for wanted in letters:
+            letter = letter_for(wanted, self._reader.capabilities)
             cursor = known.get(letter, Cursor(at=self._session.connected_at) if letter in HOT else Cursor())
-            call = call_of(letter, cursor, self._reader.capabilities, sizes, tier=tier, extra=extra)
+            found = self._reader.capabilities
+            call = call_of(letter, cursor, found, sizes, tier=tier, now=self._now(), extra=extra)
             if call is None:
                 continue
             try:
@@ -124,7 +141,9 @@ class Poll:
             walk.advance(read)
             await self._commit(read.seen, *self._moving(walk))
             if walk.done or (call.pages is not None and walk.pages >= call.pages):
-                return
+                break
+        if call.letter == "W" and not walk.done:
+            await self._measure()  # it has outgrown its one page: the next poll goes by that
 
     async def _page(self, call: Call, walk: "_Walk") -> PageRead:
         query, after = walk.query, walk.after
@@ -140,24 +159,28 @@ class Poll:
             return await self._reader.page(query, purpose=call.purpose)
 
     def _moving(self, walk: "_Walk") -> tuple[Effect, ...]:
-        """What to write with a page: where the cursor is now, and what a finished pass did not show."""
-        to = walk.cursor_now()
-        if to is None:
-            return ()
+        """What to write with a page: where the cursor is now, and what the page should have shown and did not."""
+        to, lacking = walk.cursor_now(), MISSING_AFTER.get(walk.call.letter)
+        if walk.call.letter == "W" and not walk.done:
+            lacking = None
         connection_id, letter, now = self._session.connection_id, walk.call.letter, self._now()
-        since = walk.cursor.pass_version or 0
+        span, since = walk.shown, walk.cursor.pass_version or 0
 
         def move(conn: Connection) -> None:
-            move_cursor(conn, connection_id, letter, to)
-            if walk.done and letter in MISSING_AFTER:
-                mark_missing(conn, connection_id, MISSING_AFTER[letter], now=now, since=since)
+            if to is not None:
+                move_cursor(conn, connection_id, letter, to)
+            if lacking is not None:
+                mark_missing(conn, connection_id, lacking, span, now=now, since=since)
 
-        return (move,)
+        return () if to is None and lacking is None else (move,)
 
     async def _commit(self, seen: Iterable[Seen], *effects: Effect) -> None:
-        outcome = await self._session.commit(tuple(seen), *effects)
+        self._note(await self._session.commit(tuple(seen), *effects))
+
+    def _note(self, outcome: Outcome) -> None:
         for row in outcome.changed:
             self._changed[row.object_id] = row
+            self._attempted |= row.known.kind == "invoice" and row.facts.attempted
         for kind, object_id in outcome.disputed:
             self._disputed[object_id] = kind
 
@@ -170,35 +193,42 @@ class Poll:
         """The server's time: what is due of an object is due by it."""
         return int(self._session.shell.clock.now().timestamp()) + self._session.lease.clock_offset
 
-    def _invoices_moved(self) -> bool:
-        return any(row.known.kind == "invoice" for row in self._changed.values())
+    async def _look_closer(self, room: int) -> int:
+        """Focused reads, at most `room` of them: news of charges first, then what follows of them and what is due.
+        Gives the room that is left."""
+        for _ in range(FOLLOWED):
+            news, self._changed = self._changed, {}
+            room = await self._follow(news, room)
+            if not self._changed:
+                break
+        return room
 
-    async def _look_closer(self) -> None:
-        """Focused reads, as many as the budget and a poll allow: news of charges first, then what is due."""
-        session = self._session
-        room = min(FOCUSED_A_POLL, session.meter.timed_left)
-        room -= await self._find_invoices(room)
-        now, changed = self._now(), list(self._changed.values())
-        intents = intents_to_look_at(changed)
-        ids = subscriptions_to_look_at(changed) + charges_to_look_at(changed) + intents
+    async def _follow(self, news: dict[str, Changed], room: int) -> int:
+        session, now = self._session, self._now()
+        room -= await self._find_invoices(news, room)
+        intents = intents_to_look_at(news.values())
+        ids = subscriptions_to_look_at(news.values()) + charges_to_look_at(news.values()) + intents
+        disputed, self._disputed = self._disputed, {}
 
         def choose(conn: Connection) -> list[tuple[Kind, str]]:
             make_due(conn, session.connection_id, ids, now=now, since=self._began)
             unknown: list[tuple[Kind, str]] = [
                 ("payment_intent", one) for one in new_ids(conn, session.connection_id, intents)
             ]
-            return [*unknown, *due_objects(conn, session.connection_id, now=now, limit=max(0, room))][: max(0, room)]
+            due = due_objects(conn, session.connection_id, now=now, limit=room) if room > 0 else []
+            return [*unknown, *due][: max(0, room)]
 
-        chosen = [(kind, object_id) for object_id, kind in self._disputed.items()]
+        chosen = [(kind, object_id) for object_id, kind in disputed.items()]
         chosen += await session.shell.outside.run(choose)
         readable = [(kind, object_id) for kind, object_id in chosen if self._reader.capabilities.can_read(kind)]
-        await together(session.read_alone(kind, object_id) for kind, object_id in readable)
+        for outcome in await together(session.read_alone(kind, object_id) for kind, object_id in readable):
+            self._note(outcome)
+        return room - len(readable)
 
-    async def _find_invoices(self, room: int) -> int:
+    async def _find_invoices(self, news: dict[str, Changed], room: int) -> int:
         """Charges that newly settled: their invoices are due, and a failed one's that is on no known invoice is looked
         for among its customer's open ones. Gives the reads made."""
-        session = self._session
-        settled = settled_intents(self._changed.values())
+        session, settled = self._session, settled_intents(news.values())
         if not settled:
             return 0
         on = await session.shell.outside.run(lambda conn: invoices_of(conn, session.connection_id, list(settled)))
@@ -206,14 +236,10 @@ class Poll:
         await session.shell.outside.run(
             lambda conn: make_due(conn, session.connection_id, list(on.values()), now=now, since=self._began)
         )
-        customers = dict.fromkeys(
-            row.known.subject.partition("/")[2]
-            for intent, row in settled.items()
-            if intent not in on and row.facts.status == "failed"
-        )
-        asked = [customer for customer in customers if customer.startswith("cus_")][: max(0, room)]
-        if self._reader.capabilities.can_read("invoice"):
-            await together(self._open_invoices_of(customer) for customer in asked)
+        asked = unmatched_customers(settled, on)[: max(0, room)]
+        if not self._reader.capabilities.can_read("invoice"):
+            return 0
+        await together(self._open_invoices_of(customer) for customer in asked)
         return len(asked)
 
     async def _open_invoices_of(self, customer: str) -> None:
@@ -234,6 +260,7 @@ class _Walk:
         self.pages = 0
         self.done = False
         self._newest = cursor.at
+        self._upto = cursor.at
 
     def advance(self, read: PageRead) -> None:
         self.pages += 1
@@ -244,12 +271,18 @@ class _Walk:
             )
             if at is not None:
                 self._newest = at if self._newest is None else max(self._newest, at)
+        self._upto = self.cursor.at if self.call.letter in SWEEPS else None
         oldest = page.oldest
         self.done = oldest is None or not (page.has_more or page.next_page) or oldest.id == self.after
         if oldest is not None:
             self.after, self.token = oldest.id, page.next_page
             if self.query.search is None and self.call.letter in SWEEPS and oldest.facts.created is not None:
                 self.cursor = replace(self.cursor, at=oldest.facts.created)
+
+    @property
+    def shown(self) -> Created:
+        """The range of creation of which the page just read shows everything that its list has."""
+        return Created(above=None if self.done else self.cursor.at, upto=self._upto)
 
     def cursor_now(self) -> Cursor | None:
         """The cursor to write with the page just read; None where it stays."""

@@ -88,7 +88,7 @@ class Session:
                     await self.publisher.commit(await self.reader.single("charge", charge, purpose="focused"))
         return await self.publisher.commit(seen, *effects)
 
-    async def read_alone(self, kind: Kind, object_id: str) -> None:
+    async def read_alone(self, kind: Kind, object_id: str) -> Outcome:
         """Read and commit one object; one that cannot be read is put off, so that it is not tried at every poll."""
         now = int(self.shell.clock.now().timestamp())
 
@@ -99,9 +99,8 @@ class Session:
             seen = await self.reader.single(kind, object_id, purpose="focused")
         except (stripe.PermissionError, stripe.InvalidRequestError, UnreadableAnswer) as error:
             log.warning("an object cannot be read", kind=kind, error=type(error).__name__)
-            await self.commit((), later)
-            return
-        await self.commit(seen, later)
+            return await self.commit((), later)
+        return await self.commit(seen, later)
 
     async def say(self, **columns: object) -> None:
         """Change what the connection's card shows."""

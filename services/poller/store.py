@@ -136,12 +136,22 @@ def put_off(conn: Connection, connection_id: str, ids: Sequence[str], *, now: in
     conn.execute(statement("put_off"), columns)
 
 
-def mark_missing(conn: Connection, connection_id: str, which: str, *, now: int, since: int) -> None:
-    """A finished pass that began at version `since` did not show these: they are to be read alone.
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A range of creation, in Unix seconds of Stripe's clock: above the one and up to and including the other."""
 
-    `which` is `left_open_set` or `not_listed_customers`.
+    above: int | None = None
+    upto: int | None = None
+
+
+def mark_missing(conn: Connection, connection_id: str, which: str, span: Created, *, now: int, since: int) -> None:
+    """A pass that began at version `since` has gone through this range and did not show these: they are to be read
+    alone.
+
+    `which` is `left_open_set`, `not_listed_customers` or `not_listed_subscriptions`.
     """
-    conn.execute(statement(which), {"connection_id": connection_id, "now": now, "since": since})
+    columns = {"connection_id": connection_id, "now": now, "since": since, "above": span.above, "upto": span.upto}
+    conn.execute(statement(which), columns)
 
 
 def invoices_of(conn: Connection, connection_id: str, intents: Sequence[str]) -> dict[str, str]:

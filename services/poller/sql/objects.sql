@@ -52,10 +52,18 @@ WHERE connection_id = %(connection_id)s AND object_id = ANY(%(ids)s) AND NOT del
 UPDATE objects SET due_at = %(now)s
 WHERE connection_id = %(connection_id)s AND kind = 'invoice' AND status = 'open' AND seen_version < %(since)s
   AND due_at IS DISTINCT FROM %(now)s
+  AND (%(above)s::bigint IS NULL OR created > %(above)s) AND (%(upto)s::bigint IS NULL OR created <= %(upto)s)
 
 -- name: not_listed_customers
 UPDATE objects SET due_at = %(now)s
 WHERE connection_id = %(connection_id)s AND kind = 'customer' AND NOT deleted AND seen_version < %(since)s
+  AND (%(above)s::bigint IS NULL OR created > %(above)s) AND (%(upto)s::bigint IS NULL OR created <= %(upto)s)
+
+-- name: not_listed_subscriptions
+UPDATE objects SET due_at = %(now)s
+WHERE connection_id = %(connection_id)s AND kind = 'subscription' AND status NOT IN ('canceled', 'incomplete_expired')
+  AND seen_version < %(since)s
+  AND (%(above)s::bigint IS NULL OR created > %(above)s) AND (%(upto)s::bigint IS NULL OR created <= %(upto)s)
 
 -- name: invoices_of_intents
 SELECT payment_intent_id, invoice_id FROM invoice_payments

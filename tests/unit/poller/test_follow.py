@@ -10,6 +10,7 @@ from services.poller.follow import (
     new_transactions,
     settled_intents,
     subscriptions_to_look_at,
+    unmatched_customers,
 )
 from services.poller.kinds import Kind
 from services.poller.pages import Facts
@@ -26,6 +27,24 @@ def test_an_open_invoice_is_read_ten_minutes_after_its_next_attempt() -> None:
     assert due_at("invoice", Facts(status="open", next_attempt=NOW + 60), seen_at=NOW) == NOW + 660
     assert due_at("invoice", Facts(status="paid", next_attempt=NOW + 60), seen_at=NOW) is None
     assert due_at("invoice", Facts(status="open"), seen_at=NOW) is None
+
+
+def test_a_draft_is_read_ten_minutes_after_its_first_attempt_since_no_list_of_open_invoices_has_it() -> None:
+    assert due_at("invoice", Facts(status="draft", next_attempt=NOW + 60), seen_at=NOW) == NOW + 660
+
+
+def test_a_subscription_is_read_when_its_trial_ends_since_one_that_pauses_then_is_in_no_hot_list() -> None:
+    assert due_at("subscription", Facts(status="trialing", trial_end=NOW + 60), seen_at=NOW) == NOW + 660
+    sooner = Facts(status="trialing", trial_end=NOW + 60, ends_at=NOW + 30)
+    assert due_at("subscription", sooner, seen_at=NOW) == NOW + 30
+    assert due_at("subscription", Facts(status="active", trial_end=NOW + 60), seen_at=NOW) is None
+
+
+def test_failed_charges_on_no_known_invoice_lead_to_their_customers_once_each() -> None:
+    failed = Facts(status="failed", payment_intents=("pi_1",))
+    settled = {"pi_1": changed("charge", failed), "pi_2": changed("charge", failed), "pi_3": changed("charge", failed)}
+    assert unmatched_customers(settled, {"pi_3": "in_3"}) == ["cus_1"]
+    assert unmatched_customers({"pi_1": changed("charge", Facts(status="succeeded"))}, {}) == []
 
 
 def test_what_is_past_already_is_put_off_so_that_it_is_not_read_at_every_poll() -> None:
