@@ -57,6 +57,7 @@ class _Family:
     metered: bool = False
     exact: bool = False
     divide_by: int | None = None
+    round_up: bool = True
     tiers: tuple[tuple[int | None, int, int], ...] = ()
     mode: str | None = None
 
@@ -92,6 +93,37 @@ _FAMILIES = (
     ),
 )
 
+_RARE_FAMILIES = (
+    _Family("suite", "Pro (new)", Fraction(49)),
+    _Family("crew", "Crew", Fraction(100, 7), (("month", 6), ("week", 4), ("day", 1)), per_seat=True, exact=True),
+    _Family("bundle", "Bundle", Fraction(40), (("month", 1), ("year", 1)), per_seat=True, divide_by=7, round_up=False),
+    _Family("decade", "Commitment", Fraction(99), (("year", 3),), nickname=False),
+    _Family(
+        "metro",
+        "Metro",
+        Fraction(0),
+        (("year", 1), ("month", 3)),
+        per_seat=True,
+        mode="graduated",
+        tiers=((1, 0, 100), (100, 12, 0), (None, 9, 250)),
+    ),
+    _Family(
+        "bulk",
+        "Bulk",
+        Fraction(0),
+        (("month", 1), ("week", 1)),
+        per_seat=True,
+        mode="volume",
+        tiers=((20, 0, 75), (None, 3, 0)),
+    ),
+)
+"""What only a company of full variety sells: prices that equal another's, odd intervals, rounding down, flat tiers."""
+
+RARE = frozenset(family.key for family in _RARE_FAMILIES)
+
+_DECIMALS = 8
+"""Of a minor unit in an exact price; Stripe has up to twelve."""
+
 _MONTHS = {"day": Fraction(12, 365), "week": Fraction(12, 52), "month": Fraction(1), "year": Fraction(10)}
 
 
@@ -99,11 +131,12 @@ def catalogue(opened_at: int) -> Catalogue:
     """The company's price list, dated a day before it opened."""
     created = opened_at - 86_400
     plans: dict[tuple[str, str, str], Plan] = {}
-    for currency in CURRENCIES:
-        for family in _FAMILIES:
-            for interval, count in family.cadences:
-                plan = _plan(family, currency, (interval, count), number=len(plans), created=created)
-                plans[family.key, currency, cadence_of(plan)] = plan
+    for families in (_FAMILIES, _RARE_FAMILIES):
+        for currency in CURRENCIES:
+            for family in families:
+                for interval, count in family.cadences:
+                    plan = _plan(family, currency, (interval, count), number=len(plans), created=created)
+                    plans[family.key, currency, cadence_of(plan)] = plan
     return Catalogue(plans, {coupon.name: coupon for coupon in _coupons(created)})
 
 
@@ -116,11 +149,11 @@ def _plan(family: _Family, currency: str, cadence: tuple[Interval, int], *, numb
     dollars = family.dollars * _MONTHS[interval] * count
     unit_amount: Fraction | None = Fraction(local(currency, dollars)) if dollars else Fraction(0)
     if family.exact:
-        unit_amount = dollars * _RATE[currency] * _MINOR_UNITS.get(currency, 100)
+        unit_amount = round(dollars * _RATE[currency] * _MINOR_UNITS.get(currency, 100), _DECIMALS)
     mode = family.mode
     return Plan(
         number=number,
-        product=_FAMILIES.index(family),
+        product=(*_FAMILIES, *_RARE_FAMILIES).index(family),
         family=family.key,
         name=family.name,
         nickname=f"{family.name} ({cadence[1]} {interval})" if family.nickname else None,
@@ -133,6 +166,7 @@ def _plan(family: _Family, currency: str, cadence: tuple[Interval, int], *, numb
         tiers=tuple(_tiers(family.tiers, currency)),
         tiers_mode="graduated" if mode == "graduated" else "volume" if mode == "volume" else None,
         divide_by=family.divide_by,
+        round_up=family.round_up,
         created=created,
     )
 
@@ -165,3 +199,15 @@ def _coupons(created: int) -> Iterator[Coupon]:
             label = f"{name}-{currency.upper()}"
             off = local(currency, dollars)
             yield Coupon(number, label, duration, months, amount_off=off, currency=currency, created=created)
+    yield from _rare_coupons(number, created)
+
+
+def _rare_coupons(number: int, created: int) -> Iterator[Coupon]:
+    """Percents with a fraction, and amounts that may exceed what they come off."""
+    for name, percent in (("THIRD", Fraction(3333, 100)), ("EIGHTH", Fraction(25, 2))):
+        number += 1
+        yield Coupon(number, name, "forever", percent_off=percent, created=created)
+    for currency in CURRENCIES:
+        number += 1
+        off = local(currency, 60)
+        yield Coupon(number, f"SIXTY-{currency.upper()}", "forever", amount_off=off, currency=currency, created=created)

@@ -3,13 +3,14 @@
 Every choice is drawn from the customer's own chance. Where Stripe leaves no trace of an instant, or two readings of a
 rule are possible, the company avoids the case rather than making its truth a matter of opinion: a free subscription is
 never canceled, an incomplete one is paid on the day it began or not at all, a tiered quantity changes at a renewal,
-nobody stays paused for longer than three weeks, and nobody who was unpaid before the founding ends has ceased to be.
+nobody stays paused for longer than three weeks, and nobody who was unpaid before the founding ends has ceased to be
+(but in a company of full variety, which is watched from its first day).
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
-from simulator.company import customers, reactions, subscriptions, whims
+from simulator.company import customers, reactions, subscriptions, variety, whims
 from simulator.company.chance import Chance
 from simulator.company.habits import AUTHENTICATE, DEBIT_FAILED, GENERIC, card_outcome, new_method
 from simulator.company.model import Charge, Customer, Decline, Invoice, Subscription
@@ -59,6 +60,7 @@ class LivingCompany:
     def __init__(self, world: World, growth: Growth) -> None:
         self._world = world
         self._growth = growth
+        self._full = growth.variety == "full"
         self._expect(0)
 
     def _expect(self, number: int) -> None:
@@ -81,7 +83,14 @@ class LivingCompany:
     def _subscribe(self, world: World, customer: Customer) -> None:
         opening = world.now < world.opened_at + self._growth.opening_days * DAY
         offer = choose(world, customer, trials=0.08 if opening else 0.35)
+        if self._full:
+            offer = variety.enriched(world, customer, offer)
+            if customer.chance.happens(0.2):
+                soon = world.now + customer.chance.between(DAY, 200 * DAY)
+                world.at(soon, customer, self._subscribe_again, customer)
         self._sell(world, customer, offer)
+        if self._full:
+            variety.stack_coupons(world, customer)
 
     def _subscribe_again(self, world: World, customer: Customer) -> None:
         """A second product, for whom the first one is worth paying for."""
@@ -97,6 +106,8 @@ class LivingCompany:
     def _come_back(self, world: World, customer: Customer) -> None:
         if customer.deleted_at is None and not customers.has_live_subscription(customer):
             customers.replace_method(customer, new_method(customer, "good", world.now))
+            if self._full:
+                variety.perhaps_move_abroad(customer)
             self._sell(world, customer, again(world, customer))
 
     def _delete_later(self, world: World, customer: Customer) -> None:
@@ -129,9 +140,11 @@ class LivingCompany:
     def created(self, subscription: Subscription) -> None:
         if subscription.status == "trialing":
             whims.plan_trial(self._world, subscription)
+            if self._full:
+                variety.plan_trial(self._world, subscription)
 
     def period_started(self, subscription: Subscription) -> None:
-        whims.plan_period(self._world, subscription)
+        whims.plan_period(self._world, subscription, variety.WHIMS if self._full else ())
 
     def invoice_opened(self, invoice: Invoice) -> None:
         reactions.invoice_opened(self._world, invoice)
@@ -140,7 +153,7 @@ class LivingCompany:
         reactions.failed(self._world, invoice, decline)
 
     def retries_ended(self, invoice: Invoice) -> None:
-        founded_at = self._world.opened_at + self._growth.days * DAY
+        founded_at = self._world.opened_at + (0 if self._full else self._growth.days * DAY)
         reactions.retries_ended(self._world, invoice, founded_at=founded_at)
 
     def charged(self, charge: Charge) -> None:

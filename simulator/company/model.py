@@ -167,10 +167,12 @@ class Item:
     cycles: int = 0
     next_quantity: int | None = None
     """Set for the coming period: a tiered quantity changes only at a renewal."""
+    next_plan: Plan | None = None
+    """The same for another plan of the same interval."""
     discounts: tuple[Discount, ...] = ()
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Pause:
     behaviour: PauseBehaviour
     resumes_at: int | None

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from simulator.company.catalogue import Catalogue
+from simulator.company.catalogue import RARE, Catalogue
 from simulator.company.chance import Chance
 from simulator.company.model import Coupon, Customer, MissingMethod, Plan
 from simulator.company.subscriptions import Terms
@@ -42,7 +42,10 @@ _COUPONS = (
     (2.0, "LAUNCH10"),
     (2.0, "SORRY15"),
 )
-_MOST_SEATS = {"team": 40, "storage": 400, "pack": 95, "scale": 60, "volume": 120}
+_MOST_SEATS = {
+    "team": 40, "storage": 400, "pack": 95, "scale": 60, "volume": 120,
+    "crew": 40, "bundle": 95, "metro": 300, "bulk": 200,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,9 @@ def _extras(plans: Catalogue, chance: Chance, wanted: Wanted) -> bool:
 def _everything(plans: Catalogue, chance: Chance, currency: str) -> Wanted:
     """Every monthly plan at once: more items than an object carries inline."""
     monthly: Sequence[Plan] = [
-        plan for (_, code, cadence), plan in plans.plans.items() if code == currency and cadence == "month"
+        plan
+        for (family, code, cadence), plan in plans.plans.items()
+        if code == currency and cadence == "month" and family not in RARE
     ]
     return [(plan, None if plan.metered else seats(plan, chance)) for plan in monthly]
 

@@ -172,6 +172,19 @@ def _trial_ends(world: World, subscription: Subscription) -> None:
     _schedule(world, subscription)
 
 
+def move_trial_end(world: World, subscription: Subscription, to: int) -> None:
+    """A trial that is to end at `to` instead; one that should have ended already ends now."""
+    if subscription.status != "trialing" or subscription.cancel_at is not None:
+        return
+    subscription.trial_end = subscription.anchor = max(to, world.now)
+    for item in subscription.items:
+        item.end = subscription.trial_end
+    if subscription.trial_end == world.now:
+        _trial_ends(world, subscription)
+    else:
+        _schedule(world, subscription)
+
+
 def restart(item: Item, at: int) -> None:
     """Its first period begins at `at`."""
     item.anchor = item.start = at
@@ -185,12 +198,20 @@ def _renew(world: World, subscription: Subscription) -> None:
         item.start = item.end
         item.cycles += 1
         item.end = shift(item.anchor, item.plan.interval, item.plan.interval_count * item.cycles)
-        if item.next_quantity is not None:
-            item.quantity, item.next_quantity = item.next_quantity, None
-            world.changed(subscription.customer)
+        _take_up(world, subscription, item)
     _bill(world, subscription, due)
     _schedule(world, subscription)
     world.life.period_started(subscription)
+
+
+def _take_up(world: World, subscription: Subscription, item: Item) -> None:
+    """What was put off to the end of the period."""
+    if item.next_plan is None and item.next_quantity is None:
+        return
+    item.plan, item.next_plan = item.next_plan or item.plan, None
+    item.quantity = item.quantity if item.next_quantity is None else item.next_quantity
+    item.next_quantity = None
+    world.changed(subscription.customer)
 
 
 def _bill(world: World, subscription: Subscription, items: Iterable[Item]) -> None:
@@ -314,7 +335,12 @@ def change(
         subscription.anchor = world.now
         lines += invoicing.period_lines(world, subscription, [item])
         _schedule(world, subscription)
-    if moved or (proration == "always_invoice" and lines):
+    settle(world, subscription, lines, at_once=moved or proration == "always_invoice")
+
+
+def settle(world: World, subscription: Subscription, lines: Sequence[Line], *, at_once: bool) -> None:
+    """Bill prorations now, or leave them to the next invoice."""
+    if at_once and lines:
         invoicing.finalize(world, invoicing.make(world, subscription, "subscription_update", lines))
     else:
         subscription.pending += tuple(lines)

@@ -1,6 +1,6 @@
 """What customers do of their own accord while a subscription runs, drawn once for each period of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from simulator.company import customers, subscriptions
 from simulator.company.catalogue import cadence_of
@@ -17,13 +17,17 @@ _PRORATIONS: tuple[tuple[float, Proration], ...] = ((2, "none"), (5, "create_pro
 _PAUSES: tuple[tuple[float, PauseBehaviour], ...] = ((3, "void"), (3, "mark_uncollectible"), (2, "keep_as_draft"))
 
 
-def plan_period(world: World, subscription: Subscription) -> None:
-    """Draw what is going to happen in the period that begins; probabilities are per month of it."""
+Whims = Sequence[tuple[float, Callable[[World, Subscription], None]]]
+"""What may happen, each with its probability in a month."""
+
+
+def plan_period(world: World, subscription: Subscription, also: Whims = ()) -> None:
+    """Draw what is going to happen in the period that begins: the usual whims, then those of `also`."""
     span = subscription.next_renewal - world.now
     if span < 2 * DAY or is_free(subscription):
         return
     customer, chance, months = subscription.customer, subscription.customer.chance, min(12.0, span / (30 * DAY))
-    for monthly, whim in _WHIMS:
+    for monthly, whim in (*_WHIMS, *also):
         if chance.happens(monthly * months):
             when = world.now + chance.between(HOUR, span - 2 * HOUR)
             world.at(when, customer, _if_calm, whim, subscription)
@@ -64,7 +68,7 @@ def _seats(world: World, subscription: Subscription) -> None:
     if item.plan.tiers:
         item.next_quantity = after
     elif after != before:
-        subscriptions.change(world, subscription, item, quantity=after, proration=_proration(chance, item))
+        subscriptions.change(world, subscription, item, quantity=after, proration=proration_of(chance, item))
 
 
 def _switch_plan(world: World, subscription: Subscription) -> None:
@@ -75,7 +79,7 @@ def _switch_plan(world: World, subscription: Subscription) -> None:
     family = _LADDER[place + 1 if place == 0 or (place == 1 and chance.happens(0.65)) else place - 1]
     plan = world.catalogue.find(family, subscription.currency, cadence_of(item.plan))
     if plan is not None:
-        subscriptions.change(world, subscription, item, plan=plan, proration=_proration(chance, item))
+        subscriptions.change(world, subscription, item, plan=plan, proration=proration_of(chance, item))
 
 
 def _go_yearly(world: World, subscription: Subscription) -> None:
@@ -87,7 +91,7 @@ def _go_yearly(world: World, subscription: Subscription) -> None:
             subscriptions.change(world, subscription, item, plan=plan)
 
 
-def _proration(chance: Chance, item: Item) -> Proration:
+def proration_of(chance: Chance, item: Item) -> Proration:
     """The money of a long or of a mixed period is settled at once, as companies do."""
     return "always_invoice" if item.plan.interval == "year" else chance.weighted(_PRORATIONS)
 
@@ -152,7 +156,7 @@ def _delete(world: World, subscription: Subscription) -> None:
     customers.delete(world, subscription.customer)
 
 
-_WHIMS: tuple[tuple[float, Callable[[World, Subscription], None]], ...] = (
+_WHIMS: Whims = (
     (0.16, _seats),
     (0.045, _switch_plan),
     (0.008, _go_yearly),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import IntEnum
 from fractions import Fraction
 from typing import Any
@@ -79,7 +80,7 @@ def decimal_text(amount: Fraction | None) -> str | None:
         return None
     if amount.denominator == 1:
         return str(amount.numerator)
-    return f"{float(amount):.12f}".rstrip("0").rstrip(".")
+    return f"{Decimal(amount.numerator) / Decimal(amount.denominator):.12f}".rstrip("0").rstrip(".")
 
 
 def whole(amount: Fraction | None) -> int | None:
