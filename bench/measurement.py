@@ -44,12 +44,15 @@ class Measurement:
             verdict = ""
             if (goal := goals.get(name)) is not None:
                 reached = value <= goal if self.lower_is_better else value >= goal
-                verdict = (
-                    f"   goal {'≤' if self.lower_is_better else '≥'} {goal:,.0f}   {'holds' if reached else 'MISSED'}"
-                )
-            lines.append(f"  {name or self.name:<28}{value:>14,.0f}{verdict}")
-        lines += [f"  {f'({name})':<28}{value:>14,.0f}" for name, value in self.compared_with.items()]
+                verdict = f"   goal {'≤' if self.lower_is_better else '≥'} {_shown(goal)}   {'holds' if reached else 'MISSED'}"
+            lines.append(f"  {name or self.name:<28}{_shown(value):>14}{verdict}")
+        lines += [f"  {f'({name})':<28}{_shown(value):>14}" for name, value in self.compared_with.items()]
         return "\n".join(lines)
+
+
+def _shown(figure: float) -> str:
+    """Two decimals where a figure is small and has any."""
+    return f"{figure:,.2f}" if abs(figure) < 100 and figure != int(figure) else f"{figure:,.0f}"
 
 
 def _by_name(figures: Figures) -> Mapping[str, float]:

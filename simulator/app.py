@@ -22,7 +22,8 @@ class ServerSettings:
     """How the server behaves, apart from the company it shows.
 
     `prefix` is a path before `/v1`, such as `/prefix`; `version` answers requests that name none; `search_lag` is in
-    simulated seconds; `pretty` indents answers by two spaces, as Stripe does.
+    simulated seconds; `pretty` indents answers by two spaces, as Stripe does; `prepared` renders each object of a list
+    once, for a company whose time stands.
     """
 
     prefix: str = ""
@@ -31,6 +32,7 @@ class ServerSettings:
     search_lag: int = 2
     rates: Rates = field(default_factory=Rates)
     pretty: bool = True
+    prepared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ def simulate(company: Company, *, clock: Clock | None = None, settings: ServerSe
         version=settings.version,
         business=settings.business,
         pretty=settings.pretty,
+        prepared=settings.prepared,
     )
     admin = Admin(company, clock=clock, keys=keys, limits=limits, faults=faults, stats=stats)
     routes: list[BaseRoute] = [Route("/v1/{path:path}", door), *admin.routes()]

@@ -47,6 +47,7 @@ class Door:
         version: str,
         business: str,
         pretty: bool,
+        prepared: bool = False,
     ) -> None:
         self._company = company
         self._clock = clock
@@ -57,7 +58,7 @@ class Door:
         self._version = version
         self._business = business
         self._pretty = pretty
-        self._answers = Answers(company, faults, search_lag=search_lag)
+        self._answers = Answers(company, faults, search_lag=search_lag, prepared=prepared)
         self._tokens = Chance(clock.now(), 0x70CE)
         self._requests = itertools.count(1)
 
