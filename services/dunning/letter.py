@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from schemas.events.decisions import DunningSender
+from schemas.events.decisions import DunningSender, WorkspaceSettings
 from services.dunning.cases import Case
 from services.dunning.contact import contact_of
 from services.dunning.decisions import Image
@@ -81,7 +81,7 @@ def letter_of(facts: Facts, image: Image, episode: Episode, now: datetime) -> Le
         variant=_variant(cases),
         tone=_tone(episode),
         standing=_standing(cases),
-        company=settings.name or sender.name or sender.address.partition("@")[2],
+        company=company_name(settings, sender),
         color=settings.color,
         logo_url=settings.logo_url,
         company_address=settings.address,
@@ -95,6 +95,11 @@ def letter_of(facts: Facts, image: Image, episode: Episode, now: datetime) -> Le
         pay_url=_pay_url(cases),
         next_attempt_at=min(attempts, default=None),
     )
+
+
+def company_name(settings: WorkspaceSettings, sender: DunningSender) -> str:
+    """What the company is called in emails."""
+    return settings.name or sender.name or sender.address.partition("@")[2]
 
 
 def _variant(cases: tuple[Case, ...]) -> Variant:

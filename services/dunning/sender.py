@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
 from threading import Event, Thread
+from time import monotonic
 from uuid import UUID, uuid4
 
 from pipeline.errors import PassingFault
@@ -37,12 +38,16 @@ from services.dunning.letter import NOBODY, Letter, letter_of
 from services.dunning.links import Links
 from services.dunning.messages import MailKind, explanation, mail_message, refresh_message
 from services.dunning.metrics import MAILS, MAILS_DUE
-from services.dunning.protocol import Plan, Work, plan_of
+from services.dunning.protocol import Plan, Work, is_captured, plan_of
+from services.dunning.sender_tests import SenderTests
 from services.dunning.store import DunningStore
 
 log = get_logger(__name__)
 
 PASS_SECONDS = 0.5
+UNDER_WAY_SECONDS = 0.05
+"""Between passes while an email is under way: what it waits for is another process's work of milliseconds."""
+UNDER_WAY_FOR = 1.0
 BATCH = 200
 RETRY_SECONDS = (0.5, 1.0, 3.0, 10.0)
 
@@ -76,7 +81,9 @@ class MailSender:
         links: Links,
         health: Health,
         failed: Callable[[BaseException], None],
+        written: Event | None = None,
     ) -> None:
+        """`written` is set when there is something in the outbox."""
         self._session = Session(database)
         self._guard = Guard(database)
         self._store = DunningStore()
@@ -85,7 +92,10 @@ class MailSender:
         self._links = links
         self._health = health
         self._failed = failed
+        self._written = written or Event()
+        self._under_way_until = 0.0
         self._gate = Gate(self._session, log_reader, clock)
+        self._tests = SenderTests(self._session, self._guard, self._gate, clock=clock, mailer=mailer)
         self._schema = database.schema
         self._unrecorded: list[tuple[_Conversation, Outcome]] = []
         self._stopping = Event()
@@ -110,6 +120,7 @@ class MailSender:
         with self._session.transaction() as conn:
             items = ledger.work(conn, machine_now=machine_now, limit=BATCH)
         self._gate.close()
+        self._tests.run_once()
         for item in items:
             if self._stopping.is_set():
                 break
@@ -124,20 +135,27 @@ class MailSender:
         self._session.close()
 
     def _advance(self, item: Item) -> None:
-        """The next move of one email, in a transaction that holds its subject."""
+        """The next move of one email, in a transaction that holds its subject. An email that could not go anyway
+        costs no read."""
+        closed = self._gate.open()
         with self._session.transaction() as conn:
             tx, state, image = self._hold(conn, item.subject)
             plan = self._plan(item, state, image)
+            closed = closed or self._why_no_server(captured=is_captured(state, image.until(self._clock.now())))
+            if plan.move == "request" and closed is not None:
+                plan = Plan("wait", closed, plan.episode)
             if item.state == "unknown":
                 ledger.take_over(conn, item.work.due)
                 self._publish_mail(tx, state, item.work.due, "email_unknown", reason="another database announced it")
             elif plan.move not in {"send", "capture"}:
                 self._move(tx, item, state, image, plan)
-            tx.flush()
+            moved = tx.flush()
+        if moved:
+            self._moved_on()
         if plan.move == "announce":
             failpoint("mail_announced")
         if plan.move in {"send", "capture"} and item.state != "unknown":
-            self._bring_out(item)
+            self._bring_out(item, closed)
 
     def _move(self, tx: Transaction, item: Item, state: SubjectState, image: Image, plan: Plan) -> None:
         """What needs no conversation."""
@@ -155,14 +173,11 @@ class MailSender:
         else:
             ledger.note_why(tx.conn, item, plan.why)
 
-    def _bring_out(self, item: Item) -> None:
-        """Claim the email and hold its conversation, if the gate lets anything out."""
-        reason = self._gate.open()
-        if reason is None and self._mailer is None:
-            reason = "there is no mail server: set SMTP_URL"
-        if reason is not None:
+    def _bring_out(self, item: Item, closed: str | None) -> None:
+        """Claim the email and hold its conversation, unless the way out is closed."""
+        if closed is not None:
             with self._session.transaction() as conn:
-                ledger.note_why(conn, item, reason)
+                ledger.note_why(conn, item, closed)
             return
         with self._guard.holding(item.work.due.key) as held:
             if not held:
@@ -171,6 +186,10 @@ class MailSender:
             if conversation is not None:
                 failpoint("mail_claimed")
                 self._converse(conversation)
+
+    def _why_no_server(self, *, captured: bool) -> str | None:
+        """What is captured needs no mail server."""
+        return None if captured or self._mailer else "there is no mail server: set SMTP_URL"
 
     def _claim(self, item: Item) -> _Conversation | None:
         """Look once more whether it may go, render it, and write down that it is ours."""
@@ -261,6 +280,7 @@ class MailSender:
             elif later is not None:
                 ledger.note_why(conn, Item(conversation.subject, Work(due), None), f"tried again later: {reply}")
             tx.flush()
+        self._moved_on()
         MAILS.labels(state).inc()
         self._health.progressed()
         log.info("email", mail=due.key, outcome=state, reply=reply)
@@ -323,13 +343,22 @@ class MailSender:
                 except PassingFault as error:
                     failures += 1
                     log.warning("the sender waits", reason=str(error), failures=failures)
-                pause = RETRY_SECONDS[min(failures, len(RETRY_SECONDS)) - 1] if failures else PASS_SECONDS
-                self._stopping.wait(pause)
+                self._stopping.wait(self._pause(failures))
         except BaseException as error:
             self._failed(error)
             raise
         finally:
             self.close()
+
+    def _moved_on(self) -> None:
+        """Something was said of an email: it is to be published, and what follows from it comes soon."""
+        self._written.set()
+        self._under_way_until = monotonic() + UNDER_WAY_FOR
+
+    def _pause(self, failures: int) -> float:
+        if failures:
+            return RETRY_SECONDS[min(failures, len(RETRY_SECONDS)) - 1]
+        return UNDER_WAY_SECONDS if monotonic() < self._under_way_until else PASS_SECONDS
 
 
 def _ending(outcome: Outcome | None) -> tuple[LedgerState, MailKind | None, str]:

@@ -13,9 +13,10 @@ from babel.lists import format_list
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from jinja2.sandbox import SandboxedEnvironment
 
+from schemas.events.decisions import DunningSender, WorkspaceSettings
 from services.dunning.emails.copy import COPY
 from services.dunning.emails.locales import amount, day, locale_of
-from services.dunning.letter import Letter, Line
+from services.dunning.letter import Letter, Line, company_name
 
 DEFAULT_COLOR = "#3b5bdb"
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -43,28 +44,65 @@ def render(letter: Letter, *, unsubscribe_url: str | None = None) -> Rendered:
     locale = locale_of(letter.locales)
     words = _words(letter, locale)
     copy = COPY[letter.variant][letter.tone]
-    color = letter.color if letter.color and _COLOR.fullmatch(letter.color) else DEFAULT_COLOR
-    subject = _one_line(_say(copy.subject, words))
     content = {
-        "subject": subject,
+        **_dress(letter.company, color=letter.color, logo_url=letter.logo_url, address=letter.company_address),
+        "subject": _one_line(_say(copy.subject, words)),
         "preview": _one_line(_say(copy.preview, words)),
         "greeting": f"Hello {_one_line(letter.name)}," if letter.name else "Hello,",
         "paragraphs": [said for paragraph in copy.paragraphs if (said := _say(paragraph, words).strip())],
         "button": _one_line(_say(copy.button, words)),
         "row_button": "Confirm" if letter.variant == "confirm" else "Pay",
-        "company": _one_line(letter.company),
-        "company_address": letter.company_address,
-        "logo_url": letter.logo_url if (letter.logo_url or "").startswith("https://") else None,
-        "color": color,
-        "ink": _ink_on(color),
+        "because": f"You receive this because a payment to {_one_line(letter.company)} is open.",
         "pay_url": letter.pay_url,
         "lines": [_line(line, letter, locale) for line in letter.lines],
         "totals": [amount(total, currency, locale) for currency, total in sorted(letter.totals.items())],
         "unsubscribe_url": unsubscribe_url,
         "sender_address": letter.sender.reply_to or letter.sender.address,
     }
+    return _laid_out(content)
+
+
+def render_test(sender: DunningSender, settings: WorkspaceSettings) -> Rendered:
+    """The test email of a sender: it looks as the others do, and asks for nothing."""
+    company = _one_line(company_name(settings, sender))
+    content = {
+        **_dress(company, color=settings.color, logo_url=settings.logo_url, address=settings.address),
+        "subject": f"Test email from {company}",
+        "preview": "Emails from this sender arrive.",
+        "greeting": "Hello,",
+        "paragraphs": [
+            f"this is the test email that was asked for in DropFix. Emails about failed payments of {company} will come"
+            f" from {sender.address}, and look like this one.",
+            "It arrived: open Settings → Recovery in DropFix and say so. Until then no customer is emailed.",
+            f"Replies go to {sender.reply_to or sender.address}.",
+        ],
+        "because": f"You receive this because somebody at {company} asked for a test.",
+        "button": "",
+        "row_button": "",
+        "pay_url": None,
+        "lines": [],
+        "totals": [],
+        "unsubscribe_url": None,
+        "sender_address": sender.reply_to or sender.address,
+    }
+    return _laid_out(content)
+
+
+def _dress(company: str, *, color: str | None, logo_url: str | None, address: str | None) -> dict[str, Any]:
+    """How the company looks in every email."""
+    shown = color if color and _COLOR.fullmatch(color) else DEFAULT_COLOR
+    return {
+        "company": _one_line(company),
+        "company_address": address,
+        "logo_url": logo_url if (logo_url or "").startswith("https://") else None,
+        "color": shown,
+        "ink": _ink_on(shown),
+    }
+
+
+def _laid_out(content: dict[str, Any]) -> Rendered:
     return Rendered(
-        subject=subject,
+        subject=content["subject"],
         text=_tidy(_LAYOUTS.get_template("layout.txt.j2").render(content)),
         html=_LAYOUTS.get_template("layout.html.j2").render(content),
     )
