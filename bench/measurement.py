@@ -44,7 +44,8 @@ class Measurement:
             verdict = ""
             if (goal := goals.get(name)) is not None:
                 reached = value <= goal if self.lower_is_better else value >= goal
-                verdict = f"   goal {'≤' if self.lower_is_better else '≥'} {_shown(goal)}   {'holds' if reached else 'MISSED'}"
+                sign = "≤" if self.lower_is_better else "≥"
+                verdict = f"   goal {sign} {_shown(goal)}   {'holds' if reached else 'MISSED'}"
             lines.append(f"  {name or self.name:<28}{_shown(value):>14}{verdict}")
         lines += [f"  {f'({name})':<28}{_shown(value):>14}" for name, value in self.compared_with.items()]
         return "\n".join(lines)
