@@ -13,13 +13,13 @@ from typing import Any
 import httpx
 from psycopg import sql
 
+from cli.services import Service
 from pipeline.errors import PassingFault
 from pipeline.log import LogReader
 from pipeline.records import LogPartition
 from pipeline.session import Session
 from runtime.database import Connection, Database
 from runtime.kafka import Broker
-from runtime.migrations import ServiceSchema
 
 _SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _WAKE = "NOTIFY dropfix_connections"
@@ -89,11 +89,11 @@ class Looker:
     """Looks at the tables and topics of these services. `mail_page` is dunning's health page."""
 
     def __init__(
-        self, database_url: str, broker: Broker, services: Iterable[ServiceSchema], *, mail_page: str | None
+        self, database_url: str, broker: Broker, services: Iterable[Service], *, mail_page: str | None
     ) -> None:
         self._session = Session(Database(database_url, schema="pg_catalog", application="dropfix-stepping"))
         self._log = LogReader(broker, client_id="dropfix-stepping")
-        self._schemas = [service.schema for service in services]
+        self._consumes = {service.schema().schema: service.consumes for service in services}
         self._tables: _Tables | None = None
         self._mail_page = mail_page
 
@@ -120,7 +120,7 @@ class Looker:
     def _look(self, now: datetime) -> Left:
         with self._session.transaction() as conn:
             conn.execute(_SNAPSHOT)
-            tables = self._tables or _Tables.of(conn, self._schemas)
+            tables = self._tables or _Tables.of(conn, list(self._consumes))
             self._tables = tables
             outbox_rows, due, mails, next_due = self._counts(conn, tables, now)
             offsets = _offsets(conn, tables)
@@ -140,9 +140,10 @@ class Looker:
         return int(row[0]), int(row[1]), int(row[2]), row[3]
 
     def _behind(self, offsets: Mapping[str, Mapping[LogPartition, int]]) -> int:
-        """Records that are not applied; a service that has taken up nothing yet is behind."""
-        ends = self._log.ends({place for places in offsets.values() for place in places})
-        return sum(behind(places, ends) for places in offsets.values())
+        """Records that are not applied; a consumer that has taken up nothing yet is behind."""
+        begun = {schema: places for schema, places in offsets.items() if places or self._consumes[schema]}
+        ends = self._log.ends({place for places in begun.values() for place in places})
+        return sum(behind(places, ends) for places in begun.values())
 
     def _report(self) -> dict[str, Any] | None:
         """What dunning says of itself; None where it does not answer."""

@@ -29,6 +29,11 @@ class Service:
         found: ServiceSchema = importlib.import_module(f"services.{self.name}.schema").MIGRATIONS
         return found
 
+    @property
+    def consumes(self) -> bool:
+        """Whether reading topics is what it is for: then it has a `processor`."""
+        return importlib.util.find_spec(f"services.{self.name}.processor") is not None
+
     def commands(self) -> ModuleType | None:
         """Its `commands` module, if it adds to the command line."""
         return self._optional("commands")

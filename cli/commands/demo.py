@@ -157,8 +157,7 @@ async def _let_time_pass(surroundings: Surroundings, wanted: Demo, clock: Path, 
     if wanted.speed <= RUNS_UP_TO:
         await asyncio.Event().wait()
     broker = Broker(surroundings.bootstrap_servers, prefix=os.environ.get("DROPFIX_TOPIC_PREFIX", ""))
-    schemas = [service.schema() for service in all_services()]
-    looker = Looker(surroundings.admin_url, broker, schemas, mail_page=mail_page)
+    looker = Looker(surroundings.admin_url, broker, all_services(), mail_page=mail_page)
     try:
         await SteppingClock(clock, looker, speed=wanted.speed).run()
     finally:
