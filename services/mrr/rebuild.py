@@ -28,10 +28,12 @@ _TOLD = sql.SQL(
     "INSERT INTO {shadow}.movements SELECT * FROM {live}.movements l"
     " WHERE NOT EXISTS (SELECT FROM {shadow}.movements s WHERE s.movement_id = l.movement_id)"
 )
-_CLOCKS = (
-    sql.SQL("DELETE FROM {shadow}.clocks"),
-    sql.SQL("INSERT INTO {shadow}.clocks SELECT * FROM {live}.clocks"),
+_AS_THEY_ARE = tuple(
+    sql.SQL(statement.replace("kept", table))
+    for table in ("clocks", "days", "months")
+    for statement in ("DELETE FROM {shadow}.kept", "INSERT INTO {shadow}.kept SELECT * FROM {live}.kept")
 )
+"""The domain clock's lead; and what the ledger adds up to, which is the live one's, row by row, by now."""
 
 
 def carry(conn: Connection, live: str, shadow: str) -> Sequence[str]:
@@ -45,7 +47,7 @@ def carry(conn: Connection, live: str, shadow: str) -> Sequence[str]:
     with conn.cursor() as cursor:
         kept = [(_carried(subject, workspace, was, now), subject) for subject, workspace, was, now in differing]
         cursor.executemany(_KEEP.format(**names), kept)
-    for statement in (_NEVER_TOLD, _TOLD, *_CLOCKS):
+    for statement in (_NEVER_TOLD, _TOLD, *_AS_THEY_ARE):
         conn.execute(statement.format(**names))
     return [subject for subject, *_ in differing]
 

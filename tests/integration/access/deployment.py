@@ -36,17 +36,20 @@ SAME_IDS = {
 """Everybody's objects have the same ids, as where two companies watch one account."""
 
 TOGETHER: dict[str, dict[str, object]] = {
-    "mrr.movements": {"corrects": None},
+    "mrr.movements": {"corrects": None, "mrr_before": 0},
     "detector.signals": {"resolved_at": None},
     "detector.persons": {"customer_id": None, "connection_id": None},
     "dunning.episodes": {"state": "waiting"},
+    "mrr.days": {"zone": "UTC"},
+    "mrr.months": {"zone": "UTC", "cohort": "2026-11-01", "month": "2026-11-01"},
+    "mrr_io.rates": {"currency": "usd", "valid_from": "2026-11-01"},
 }
 """What columns of a row must have together, or a view leaves out."""
 
 WORDS = re.compile(r"\((\w+) = ANY \(ARRAY\['(\w+)'")
 """In a constraint: a column that accepts some words only, and the first of them."""
 
-OF_A_WORKSPACE = {"users"}
+OF_A_WORKSPACE = {"users", "workspace_calendar", "exchange_rates"}
 """Views whose rows are of a workspace and of no connection."""
 
 BY_TYPE: dict[str, object] = {
