@@ -11,6 +11,8 @@ from datetime import datetime
 from pipeline.processor import Timer
 from pipeline.records import LogPartition
 from runtime.database import Connection
+from schemas.catalogue import DATA_PARTITIONS
+from schemas.partition import partition_of
 
 
 def load_timers(conn: Connection, subjects: Sequence[str]) -> dict[str, list[Timer]]:
@@ -78,4 +80,17 @@ def note_run(conn: Connection, partition: int, ran_to: datetime) -> None:
         "INSERT INTO timer_runs (partition, ran_to) VALUES (%s, %s)"
         " ON CONFLICT (partition) DO UPDATE SET ran_to = greatest(timer_runs.ran_to, excluded.ran_to)",
         (partition, ran_to),
+    )
+
+
+def wake_subjects(conn: Connection, subjects: Sequence[str], rule: str, due_at: datetime) -> None:
+    """Have these subjects, of whichever partition, decided again at `due_at`; an earlier one of the rule stands."""
+    if not subjects:
+        return
+    partitions = [partition_of(subject, DATA_PARTITIONS) for subject in subjects]
+    conn.execute(
+        "INSERT INTO timers AS t (partition, subject, rule, due_at) SELECT p, s, %s, %s"
+        " FROM unnest(%b::integer[], %b::text[]) AS w (p, s)"
+        " ON CONFLICT (subject, rule) DO UPDATE SET due_at = least(t.due_at, excluded.due_at)",
+        (rule, due_at, partitions, list(subjects)),
     )

@@ -39,13 +39,13 @@ class Recalled(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Book(msgspec.Struct, frozen=True, array_like=True):
-    """`due`: the next instant at which time alone may add a row. `ended`: that the connection was ended, and when, is
-    in it."""
+    """`due`: the next instant at which time alone may add a row. `under`: what it was brought up to date by
+    (`InForce.mark`)."""
 
     told: tuple[Told, ...] = ()
     recalled: tuple[Recalled, ...] = ()
     due: int | None = None
-    ended: int | None = None
+    under: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +57,20 @@ class Update:
     rows: tuple[tuple[str, Row], ...]
 
 
-def update(book: Book, rows: Iterable[Row], due: int | None, *, subject: str, ended: int | None = None) -> Update:
+def update(book: Book, rows: Iterable[Row], due: int | None, *, subject: str, under: int | None = None) -> Update:
     """Bring the book to these rows."""
     wanted = {row.key: row for row in rows}
     kept = {told.key: told for told in book.told if told.key in wanted}
     taken_back = tuple(told for told in book.told if told.key not in wanted)
     if not taken_back and len(kept) == len(wanted):
-        return Update(Book(book.told, book.recalled, due, ended), (), ())
+        return Update(Book(book.told, book.recalled, due, under), (), ())
     times = {one.key: one.times for one in book.recalled}
     new = tuple((_id(row, subject, times.get(key, 0)), row) for key, row in wanted.items() if key not in kept)
     kept |= {row.key: Told(name, *row.key) for name, row in new}
     for row in taken_back:
         times[row.key] = times.get(row.key, 0) + 1
     recalled = tuple(Recalled(key, count) for key, count in sorted(times.items()))
-    return Update(Book(tuple(kept[key] for key in wanted), recalled, due, ended), taken_back, new)
+    return Update(Book(tuple(kept[key] for key in wanted), recalled, due, under), taken_back, new)
 
 
 def _id(row: Row, subject: str, ordinal: int) -> str:

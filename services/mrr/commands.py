@@ -1,21 +1,19 @@
 """What mrr adds to `dropfix`: `dropfix mrr policies` and `dropfix mrr explain`."""
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
-import psycopg
 import typer
 from rich.console import Console
 from rich.table import Column, Table
 
 from schemas.money import format_amount
-from schemas.partition import partition_of
-from services.mrr.core import State, microseconds
+from services.mrr.core import State, instant_of, microseconds
 from services.mrr.explain import Explanation, explain, records_behind
+from services.mrr.looking import Seen, end_of, ledgers_of, looking, now_of
 from services.mrr.policy import DEFAULT, PRESETS
-from services.mrr.processor import INPUTS
-from services.mrr.store import decode_state
+from services.mrr.rounding import half_up
 
 NOT_THERE = 3
 commands = typer.Typer(help="MRR: what it is, and why.", no_args_is_help=True)
@@ -47,63 +45,61 @@ def policies(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")
 
 @commands.command("explain")
 def explain_customer(
-    customer: Annotated[str, typer.Argument(help="Stripe's id of the customer: cus_…")],
+    customer: Annotated[str, typer.Argument(help="Stripe's id of the customer: cus_…; or the product's of a user.")],
     database: Annotated[str, typer.Option(envvar="DATABASE_URL", help="Address of the database.")],
-    at: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="At the end of this day (UTC).")] = None,
+    at: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="At the end of this day (in the workspace's zone).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say how a customer's MRR comes about: items, factors, discounts, and the records behind it."""
-    instant = _end_of(at)
-    states = _states(database, customer)
-    if not states:
+    """Say how a customer's MRR comes about: items, factors, discounts, rounding, movements, and the records behind."""
+    with looking(database) as conn:
+        ledgers, now = ledgers_of(conn, customer), now_of(conn)
+    if not ledgers:
         _err.print(f"mrr knows no customer {customer}; `dropfix status` says whether it has read everything yet")
         raise typer.Exit(NOT_THERE)
-    found = [(state, explain(state, DEFAULT, instant), _places(state, instant)) for state in states]
+    found = [(seen.state, *_explained(seen, now if at is None else end_of(at.date(), seen.zone))) for seen in ledgers]
     if as_json:
         typer.echo(json.dumps([_encoded(*one) for one in found], indent=2))
         return
-    for state, explanations, places in found:
-        _print(state, explanations, places)
+    for one in found:
+        _print(*one)
 
 
-def _end_of(day: datetime | None) -> int:
-    if day is None:
-        return microseconds(datetime.now(UTC))
-    return microseconds(day.replace(hour=23, minute=59, second=59, tzinfo=UTC))
+def _explained(seen: Seen, at: datetime) -> tuple[list[Explanation], list[dict[str, Any]]]:
+    instant = microseconds(at)
+    return explain(seen.state, seen.in_force, instant), list(records_behind(seen.state, instant))
 
 
-def _states(database: str, customer: str) -> list[State]:
-    """The customer in every connection that has it."""
-    with psycopg.connect(database, options="-c search_path=mrr") as conn:
-        rows = conn.execute(
-            "SELECT subject, workspace_id, state FROM customers WHERE split_part(subject, '/', 2) = %s ORDER BY 1",
-            (customer,),
-        ).fetchall()
-    return [decode_state(*row) for row in rows]
+def _encoded(state: State, explanations: list[Explanation], records: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"subject": state.subject, "mrr": [one.encode() for one in explanations], "records": records}
 
 
-def _places(state: State, instant: int) -> list[dict[str, Any]]:
-    partition = partition_of(state.subject, INPUTS[0].partitions)
-    return [{**record, "partition": partition} for record in records_behind(state, instant)]
-
-
-def _encoded(state: State, explanations: list[Explanation], places: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "subject": state.subject,
-        "policy": DEFAULT.version,
-        "mrr": [one.encode() for one in explanations],
-        "records": places,
-    }
-
-
-def _print(state: State, explanations: list[Explanation], places: list[dict[str, Any]]) -> None:
-    _out.print(f"[bold]{state.subject}[/] by the policy {DEFAULT.version}")
+def _print(state: State, explanations: list[Explanation], records: list[dict[str, Any]]) -> None:
+    _out.print(f"[bold]{state.subject}[/]")
+    if not explanations:
+        _out.print("  nothing of it ever counted")
     for one in explanations:
-        _out.print(f"  {format_amount(one.mrr, one.currency)} a month")
-        for item in one.items:
-            _out.print(f"    {item.subscription} {item.item}: {format_amount(item.mrr, one.currency)} ({item.basis})")
-            for step in item.steps:
-                _out.print(f"      {step}")
-    for place in places:
-        where = f"{place['topic']}/{place['partition']}/{place['offset']}"
-        _out.print(f"  [dim]{place['observed_at']} {place['object']}: {where}[/]")
+        _print_currency(one)
+    for record in records:
+        where = f"{record['topic']}/{record['partition']}/{record['offset']}"
+        _out.print(f"  [dim]{record['observed_at']} {record['object']}: {where}[/]")
+
+
+def _print_currency(one: Explanation) -> None:
+    _out.print(f"  {format_amount(one.mrr, one.currency)} a month by the policy {one.policy}")
+    if one.another_stands:
+        _out.print("    another's number stands for it: it is one person with a user or a customer, or disconnected")
+    for item in one.items:
+        where = f"{item.subscription} {item.item}".strip()
+        _out.print(f"    {where}: {format_amount(item.mrr, one.currency)} ({item.basis})")
+        for step in item.steps:
+            _out.print(f"      {step}")
+        _out.print(f"      [dim]{', '.join(one.place(cause) for cause in item.behind)}[/]")
+    if one.items:
+        _out.print(f"    {one.exact} minor units exactly, rounded once, half up: {half_up(one.exact)}")
+    for row in one.rows:
+        before, after = (format_amount(amount, one.currency) for amount in (row.before, row.after))
+        _out.print(
+            f"    {instant_of(row.at).isoformat()} {row.kind}: {before} → {after} [dim]{one.place(row.cause)}[/]"
+        )

@@ -11,31 +11,28 @@ from typing import Any
 
 from pipeline.processor import Message
 from pipeline.subjects import Effects
-from schemas.catalogue import CONTROL_DECISION, MRR_MOVEMENT
+from schemas.catalogue import MRR_MOVEMENT
 from schemas.events.base import Source
 from schemas.events.movement import MovementKind, MrrMovement
 from schemas.partition import partition_of
 from schemas.subjects import kept_key, split_subject
 from services.mrr.book import Book, Told, correction_id, update
-from services.mrr.facts import Fact, merge_fact
-from services.mrr.in_force import InForce
+from services.mrr.facts import Fact, UserFact, merge_fact
+from services.mrr.in_force import Cause, InForce
 from services.mrr.ledger import ItemShare, Ledger, Row, ledger
-from services.mrr.policy import Policy
 from services.mrr.timeline import Facts
-from services.mrr.tracks import Cause
 from services.mrr.valuation import Basis
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 TIMER = "mrr"
-END_TIMER = "mrr.ended"
 NO_FACTS = Facts()
 EMPTY_BOOK = Book()
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One customer of a connection.
+    """One customer of a connection, or one user of the workspace.
 
     `stale`: a fact came since the book was brought up to date; `paid`: one that tells of a payment. Neither is stored:
     what is stored was decided.
@@ -47,6 +44,13 @@ class State:
     book: Book = EMPTY_BOOK
     stale: bool = False
     paid: bool = False
+
+    def whose(self) -> dict[str, Any]:
+        """The columns that say whose ledger it is: a connection and its customer's, or a user's."""
+        scope, owner = split_subject(self.subject)
+        if scope == self.workspace_id:
+            return {"connection_id": None, "customer_id": None, "user_id": owner}
+        return {"connection_id": scope, "customer_id": owner, "user_id": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ class MrrCore:
     def empty(self, subject: str) -> State:
         return State(subject)
 
-    def merge(self, state: State, fact: Fact) -> State:
+    def merge(self, state: State, fact: Fact | UserFact) -> State:
         merged = merge_fact(state.facts, fact)
         return State(
             subject=state.subject,
@@ -86,12 +90,13 @@ class MrrCore:
 
     def decide(self, state: State, policy: InForce, now: datetime) -> Effects[State]:
         at = microseconds(now)
-        if not _is_stale(state, policy, at):
+        mark = policy.mark(at)
+        if not _is_stale(state, policy, at, mark):
             unchanged = replace(state, paid=False) if state.paid else state
             return Effects(unchanged, timers=_timers(state.book, policy, at))
-        found = ledger(state.facts, policy.policy, at, policy.ended_by(at))
-        changed = update(state.book, found.rows, found.due, subject=state.subject, ended=found.ended_at)
-        writer = _Writer(state, policy.policy, now, found)
+        found = ledger(state.facts, policy, at)
+        changed = update(state.book, found.rows, found.due, subject=state.subject, under=mark)
+        writer = _Writer(state, now, found)
         rows = (*map(writer.correction, changed.taken_back), *(writer.row(name, row) for name, row in changed.rows))
         return Effects(
             state=State(state.subject, state.workspace_id, state.facts, changed.book),
@@ -101,33 +106,30 @@ class MrrCore:
         )
 
 
-def _is_stale(state: State, in_force: InForce, now: int) -> bool:
+def _is_stale(state: State, in_force: InForce, now: int, mark: int | None) -> bool:
     """Whether the book may say something else than what follows at `now`."""
-    if state.stale or (state.paid and in_force.policy.activate_at == "first_payment"):
+    if state.stale or state.book.under != mark:
         return True
-    ended = in_force.ended_by(now)
-    is_due = state.book.due is not None and now >= state.book.due
-    return is_due or state.book.ended != (ended.at if ended else None)
+    if state.paid and any(era.policy.activate_at == "first_payment" for era in in_force.eras(now)):
+        return True
+    return state.book.due is not None and now >= state.book.due
 
 
 def _timers(book: Book, in_force: InForce, now: int) -> Mapping[str, datetime]:
-    timers = {} if book.due is None else {TIMER: instant_of(book.due)}
-    if in_force.ended is not None and in_force.ended.at > now:
-        timers[END_TIMER] = instant_of(in_force.ended.at)
-    return timers
+    due = min((at for at in (book.due, in_force.next_after(now)) if at is not None), default=None)
+    return {} if due is None else {TIMER: instant_of(due)}
 
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
-    """Writes one customer's rows as movements."""
+    """Writes one ledger's rows as movements."""
 
     state: State
-    policy: Policy
     now: datetime
     ledger: Ledger
 
     def row(self, name: str, row: Row) -> LedgerRow:
-        items = self.ledger.explain(row.currency, row.at)
+        items = self.ledger.explain_row(row)
         return LedgerRow(
             self._movement(
                 movement_id=name,
@@ -137,18 +139,13 @@ class _Writer:
                 mrr_before=row.before,
                 mrr_after=row.after,
                 subscriptions=row.subscriptions,
-                detail={"items": [_item(item) for item in items]},
+                detail={"items": [encode_item(item, self.state.subject) for item in items]},
                 basis=_published(row.basis),
                 reconstructed=row.cause.reconstructed,
-                source=self._source(row.cause),
+                policy_version=row.policy,
+                source=source_of(row.cause, self.state.subject),
             )
         )
-
-    def _source(self, cause: Cause) -> Source:
-        """The record behind a row: a subject's records lie in the partition of the same number in every topic."""
-        subject = self.state.workspace_id if cause.topic == CONTROL_DECISION.name else self.state.subject
-        partition = partition_of(subject, MRR_MOVEMENT.partitions)
-        return Source(topic=cause.topic, partition=partition, offset=cause.offset)
 
     def correction(self, told: Told) -> LedgerRow:
         """What takes a row back: the same instant, the other way round."""
@@ -160,18 +157,16 @@ class _Writer:
             mrr_before=told.after,
             mrr_after=told.before,
             corrects=told.id,
+            policy_version=self.ledger.policy_at(told.at).version,
         )
         return LedgerRow(movement, takes_back=told.kind)
 
     def _movement(self, *, kind: MovementKind, **fields: Any) -> MrrMovement:
-        connection, customer = split_subject(self.state.subject)
         return MrrMovement(
             workspace_id=self.state.workspace_id,
-            connection_id=connection,
-            customer_id=customer,
             kind=kind,
             observed_at=self.now,
-            policy_version=self.policy.version,
+            **self.state.whose(),
             **fields,
         )
 
@@ -184,18 +179,27 @@ class _Writer:
             id=movement.movement_id,
             workspace_id=movement.workspace_id,
             connection_id=movement.connection_id,
-            object_id=movement.customer_id or "",
+            object_id=movement.customer_id or movement.user_id or "",
             value=movement.encode(),
             time=self.now,
         )
 
 
+def source_of(cause: Cause, subject: str) -> Source:
+    """The record behind something of this subject: a subject's own records lie in the partition of the same number in
+    every topic."""
+    own = partition_of(subject, MRR_MOVEMENT.partitions)
+    return Source(topic=cause.topic, partition=own if cause.partition is None else cause.partition, offset=cause.offset)
+
+
 def _published(basis: Basis) -> str:
     """How the contract of the topic names a basis: what could not be valued has the subscription's, and its steps."""
-    return "invoice" if basis == "invoice" else "subscription"
+    return "subscription" if basis == "unknown" else basis
 
 
-def _item(item: ItemShare) -> dict[str, Any]:
+def encode_item(item: ItemShare, subject: str) -> dict[str, Any]:
+    """An item for JSON: its exact worth as a fraction, the records behind it as topic/partition/offset."""
+    sources = (source_of(cause, subject) for cause in item.behind)
     return {
         "subscription": item.subscription,
         "item": item.item,
@@ -205,4 +209,5 @@ def _item(item: ItemShare) -> dict[str, Any]:
         "mrr": item.mrr,
         "basis": item.basis,
         "steps": list(item.steps),
+        "records": [f"{source.topic}/{source.partition}/{source.offset}" for source in sources],
     }

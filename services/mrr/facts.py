@@ -1,4 +1,4 @@
-"""One fact: what a raw record says that bears on a customer's MRR."""
+"""One fact: what a record says that bears on a customer's or a user's MRR."""
 
 from dataclasses import dataclass
 
@@ -6,19 +6,30 @@ from schemas.catalogue import STRIPE_CUSTOMER_RAW, STRIPE_INVOICE_RAW, STRIPE_SU
 from schemas.stripe.objects import StripeObject
 from services.mrr.evidence import bears
 from services.mrr.reading import read_customer, read_invoice, read_subscription
-from services.mrr.terms import CustomerTerms, InvoiceTerms, SubscriptionTerms
+from services.mrr.said import with_said
+from services.mrr.terms import CustomerTerms, InvoiceTerms, Said, SubscriptionTerms
 from services.mrr.timeline import Facts, Merged, Seen, with_customer, with_invoice, with_subscription
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """An observation. `terms` None: it says nothing of MRR (a deleted customer, an invoice of no subscription)."""
+    """An observation of an object. `terms` None: it says nothing of MRR (a deleted customer, an invoice of no
+    subscription)."""
 
     workspace_id: str
     connection_id: str
     object_id: str
     seen: Seen
     terms: SubscriptionTerms | CustomerTerms | InvoiceTerms | None
+
+
+@dataclass(frozen=True, slots=True)
+class UserFact:
+    """What the product said of a user's MRR."""
+
+    workspace_id: str
+    user_id: str
+    said: Said
 
 
 def read_terms(topic: str, obj: StripeObject) -> SubscriptionTerms | CustomerTerms | InvoiceTerms | None:
@@ -32,8 +43,10 @@ def read_terms(topic: str, obj: StripeObject) -> SubscriptionTerms | CustomerTer
     raise ValueError(f"mrr does not read {topic}")
 
 
-def merge_fact(facts: Facts, fact: Fact) -> Merged:
+def merge_fact(facts: Facts, fact: Fact | UserFact) -> Merged:
     """The facts with one more. Commutative and idempotent."""
+    if isinstance(fact, UserFact):
+        return with_said(facts, fact.said)
     if isinstance(fact.terms, SubscriptionTerms):
         return with_subscription(facts, fact.object_id, fact.seen, fact.terms)
     if isinstance(fact.terms, CustomerTerms):

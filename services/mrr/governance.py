@@ -1,55 +1,131 @@
-"""How mrr goes by decisions: the zone of a workspace's days, and the end of a connection."""
+"""How mrr goes by decisions: the zone of a workspace's days, what counts from when, and the end of a connection."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from functools import lru_cache
+from zoneinfo import ZoneInfo
 
-from pipeline.decisions import Image
+from pipeline.decisions import Image, Kept
 from pipeline.errors import BadRecord
 from runtime.database import Connection
+from schemas.catalogue import CONTROL_DECISION
 from schemas.events.control import Decision
-from schemas.events.decisions import ConnectionEnded, WorkspaceSettings, read_detail
+from schemas.events.decisions import ConnectionEnded, MrrPolicy, WorkspaceSettings, read_detail
+from schemas.events.mrr_policy import PolicyTerms
 from schemas.subjects import split_subject
 from services.mrr.core import microseconds
-from services.mrr.in_force import Ended, InForce
-from services.mrr.policy import Policy
+from services.mrr.in_force import Away, Cause, InForce, Switch, apart
+from services.mrr.persons import End, Persons
+from services.mrr.policy import PRESETS, Policy
+
+_OF_WORKSPACE = "SELECT subject FROM customers WHERE workspace_id = %s"
+_OF_CONNECTION = (
+    "SELECT subject FROM customers WHERE workspace_id = %(workspace)s AND starts_with(subject, %(connection)s || '/')"
+    " UNION SELECT workspace_id || '/' || user_id FROM matches"
+    " WHERE workspace_id = %(workspace)s AND connection_id = %(connection)s"
+)
+_SAID_OF_POLICIES = "SELECT detail FROM decisions WHERE workspace_id = %s AND kind = 'mrr.policy'"
 
 
+@dataclass(frozen=True, slots=True)
 class MrrGovernance:
-    """One policy for everybody; a connection that was ended has no MRR from then on.
+    """The policies as they are set; a connection that was ended has no MRR from then on.
 
-    The zone is not the core's: `analytics.mrr_daily` reads it from the image, so another zone shows every day anew.
+    `policy` counts where nothing was set. The zone of days is not the core's: `analytics.mrr_daily` reads it from the
+    image, so another zone shows every day anew.
     """
 
-    kinds = ("workspace.settings", "connection.ended")
-
-    def __init__(self, policy: Policy) -> None:
-        self._policy = policy
+    policy_unless_set: Policy
+    persons: Persons = field(default_factory=Persons)
+    kinds = ("workspace.settings", "connection.ended", "mrr.policy")
 
     def policy(self, image: Image, subject: str) -> InForce:
-        connection_id, _ = split_subject(subject)
-        ends = (kept for kept, _ in image.each(ConnectionEnded) if kept.decision.connection_id == connection_id)
-        first = next(ends, None)
-        if first is None:
-            return InForce(self._policy)
-        decision = first.decision
-        return InForce(self._policy, Ended(microseconds(decision.effective_at), decision.decision_id, first.offset))
+        """What one ledger goes by: that of a customer, or of a user."""
+        scope, _ = split_subject(subject)
+        ended = dict(_ended(image))
+        if subject in self.persons.together:
+            spans = [*self.persons.away_of_customer(subject), *self.persons.away_of_user(subject, ended)]
+        else:
+            spans = []
+        if scope in ended:
+            spans.append(Away(*ended[scope]))
+        return InForce(self.policy_unless_set, tuple(_switches(image)), apart(spans))
 
     def check(self, conn: Connection, decision: Decision) -> None:
-        """A zone must be one that PostgreSQL knows too: the days are cut there."""
+        """A zone must be one that PostgreSQL knows too: the days are cut there. A version names one policy for ever."""
         detail = read_detail(decision.kind, decision.detail)
-        zone = detail.timezone if isinstance(detail, WorkspaceSettings) else None
-        if zone and conn.execute("SELECT 1 FROM pg_timezone_names WHERE name = %s", (zone,)).fetchone() is None:
-            raise BadRecord(f"PostgreSQL does not know the time zone {zone!r}")
+        if isinstance(detail, WorkspaceSettings):
+            _check_zone(conn, detail.timezone)
+        elif isinstance(detail, MrrPolicy):
+            _check_version(conn, decision.workspace_id, detail.policy)
 
     def concerned(self, conn: Connection, decision: Decision) -> Sequence[str]:
-        """Every customer of a connection that was ended."""
-        if decision.kind != "connection.ended" or not decision.connection_id:
+        """Of a policy everybody; of a connection's end every customer of it, and users that are one person with one."""
+        if decision.kind == "mrr.policy":
+            rows = conn.execute(_OF_WORKSPACE, (decision.workspace_id,))
+        elif decision.kind == "connection.ended" and decision.connection_id:
+            rows = conn.execute(
+                _OF_CONNECTION, {"workspace": decision.workspace_id, "connection": decision.connection_id}
+            )
+        else:
             return ()
-        rows = conn.execute(
-            "SELECT subject FROM customers WHERE workspace_id = %s AND starts_with(subject, %s)",
-            (decision.workspace_id, f"{decision.connection_id}/"),
-        )
         return [subject for (subject,) in rows]
 
     def workspaces_of(self, conn: Connection, subjects: Collection[str]) -> dict[str, str]:
         rows = conn.execute("SELECT subject, workspace_id FROM customers WHERE subject = ANY(%s)", (list(subjects),))
         return dict(rows.fetchall())
+
+
+def _cause(kept: Kept) -> Cause:
+    decision = kept.decision
+    at = microseconds(decision.effective_at)
+    return Cause(at, CONTROL_DECISION.name, 0, kept.offset, decision.decision_id, partition=kept.partition)
+
+
+def _ended(image: Image) -> Iterator[tuple[str, End]]:
+    seen: set[str] = set()
+    for kept, _ in image.each(ConnectionEnded):
+        connection_id = kept.decision.connection_id
+        if connection_id and connection_id not in seen:
+            seen.add(connection_id)
+            yield connection_id, (microseconds(kept.decision.effective_at), _cause(kept))
+
+
+def _switches(image: Image) -> Iterator[Switch]:
+    for kept, detail in image.each(MrrPolicy):
+        at = kept.decision.effective_at
+        start = day_begins(detail.counts_from, zone_of(image, at))
+        yield Switch(microseconds(at), microseconds(start), policy_of(detail.policy), _cause(kept))
+
+
+def zone_of(image: Image, at: datetime) -> str:
+    """The zone of a workspace's days, as it is set at an instant; UTC where none is."""
+    zones = [settings.timezone for settings in image.in_force(WorkspaceSettings, at) if settings.timezone]
+    return zones[-1] if zones else "UTC"
+
+
+def day_begins(day: date, zone: str) -> datetime:
+    """The instant (UTC) at which a day begins in a zone."""
+    return datetime.combine(day, time.min, ZoneInfo(zone)).astimezone(UTC)
+
+
+@lru_cache(maxsize=256)
+def policy_of(terms: PolicyTerms) -> Policy:
+    """The policy of a decision, as the core goes by it."""
+    return Policy.model_validate(terms.model_dump())
+
+
+def _check_zone(conn: Connection, zone: str | None) -> None:
+    if zone and conn.execute("SELECT 1 FROM pg_timezone_names WHERE name = %s", (zone,)).fetchone() is None:
+        raise BadRecord(f"PostgreSQL does not know the time zone {zone!r}")
+
+
+def _check_version(conn: Connection, workspace_id: str, terms: PolicyTerms) -> None:
+    wanted = policy_of(terms)
+    known = [preset for preset in PRESETS.values() if preset.version == wanted.version]
+    for (detail,) in conn.execute(_SAID_OF_POLICIES, (workspace_id,)):
+        said = policy_of(MrrPolicy.model_validate(detail).policy)
+        known += [said] if said.version == wanted.version else []
+    if any(one != wanted for one in known):
+        raise BadRecord(f"{wanted.version} is the name of another policy already: give this one the next number")

@@ -1,32 +1,34 @@
-"""The ledger of one customer: a pure function of what was seen of it, a policy, and an instant.
+"""The ledger of one customer, or user: a pure function of what was seen of it, what is in force, and an instant.
 
-Per currency, one row per change of the customer's MRR. MRR at an instant is the exact sum over the subscriptions,
-rounded once; so moving worth between a customer's own subscriptions, or to another plan at the same price, is no row.
-Instants are Unix microseconds, amounts minor units a month.
+Per currency, one row per change of the MRR. MRR at an instant is the exact sum over the subscriptions, rounded once;
+so moving worth between a customer's own subscriptions, or to another plan at the same price, is no row. Where another
+policy begins to count, the difference is a row of kind policy; where another's number begins or ceases to stand for
+this one, of kind source. Instants are Unix microseconds, amounts minor units a month.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, Protocol
 
-from schemas.catalogue import CONTROL_DECISION
 from services.mrr.evidence import BilledEvidence, infer_discounts, needs_invoices, tells_of_history
-from services.mrr.in_force import Ended
+from services.mrr.in_force import Cause, InForce
 from services.mrr.policy import Policy
 from services.mrr.rounding import half_up, shares
+from services.mrr.said import SaidTrack
 from services.mrr.terms import Discount
 from services.mrr.timeline import Billed, Facts
-from services.mrr.tracks import Cause, Track, segments, spells
+from services.mrr.tracks import NEVER, Track, segments, spells
 from services.mrr.valuation import ZERO, Basis, Valuation, total, worst
 
 NO_BILL = Billed()
-Kind = Literal["new", "reactivation", "expansion", "contraction", "churn", "source"]
+Kind = Literal["new", "reactivation", "expansion", "contraction", "churn", "policy", "source"]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One change of a customer's MRR in one currency. `subscriptions` are those whose worth changed."""
+    """One change of the MRR in one currency. `subscriptions` are those whose worth changed; `policy` the version that
+    counts from then on."""
 
     currency: str
     at: int
@@ -36,6 +38,7 @@ class Row:
     cause: Cause
     subscriptions: tuple[str, ...]
     basis: Basis
+    policy: str
 
     @property
     def key(self) -> tuple[str, int, int, int, str]:
@@ -45,7 +48,8 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class ItemShare:
-    """An item's part in a customer's MRR: the exact worth, its share in whole minor units, and how it came about."""
+    """An item's part in the MRR: the exact worth, its share in whole minor units, how it came about, and the records
+    that it was read from."""
 
     subscription: str
     item: str
@@ -55,11 +59,12 @@ class ItemShare:
     mrr: int
     basis: Basis
     steps: tuple[str, ...]
+    behind: tuple[Cause, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What a customer's MRR in one currency stands at. `unvalued` counts items of which something is unknown."""
+    """What the MRR in one currency stands at. `unvalued` counts items of which something is unknown."""
 
     currency: str
     mrr: int
@@ -69,24 +74,51 @@ class Balance:
     since: int | None
 
 
+class AnyTrack(Protocol):
+    """Something that is worth something over time: a subscription, or what was said of a user."""
+
+    @property
+    def id(self) -> str:
+        """The subscription's; empty for what was said."""
+
+    def points(self) -> Mapping[int, Cause]:
+        """The instants at which its worth may change, each with the record that tells of it."""
+
+    def at(self, instant: int, *, explain: bool = False) -> Valuation:
+        """The worth at an instant."""
+
+    def currency_at(self, instant: int) -> str:
+        """The currency at an instant."""
+
+    def behind(self, instant: int, item: str) -> tuple[Cause, ...]:
+        """The records that an item's worth at an instant was read from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reign:
+    """A span of time in which one policy counts, and what there is by it."""
+
+    start: int
+    policy: Policy
+    tracks: tuple[AnyTrack, ...]
+    cause: Cause | None = None
+
+
 @dataclass(frozen=True)
 class Ledger:
-    """The rows up to an instant, oldest first; and the next instant at which time alone may add one (`due`).
-
-    `ended_at` is when the connection was ended, if it was: from then on no subscription counts.
-    """
+    """The rows up to an instant, oldest first; and the next instant at which time alone may add one (`due`)."""
 
     rows: tuple[Row, ...]
     due: int | None
-    tracks: tuple[Track, ...] = field(default=(), repr=False)
-    ended_at: int | None = None
+    reigns: tuple[Reign, ...] = field(default=(), repr=False)
+    in_force: InForce | None = field(default=None, repr=False)
 
     def balances(self, now: int) -> tuple[Balance, ...]:
-        """What stands at `now`, for every currency that a subscription is or was billed in."""
+        """What stands at `now`, for every currency that something is or was counted in."""
         worths: dict[str, list[Valuation]] = {row.currency: [] for row in self.rows}
-        for track in self.tracks:
+        for track in self._reign_at(now).tracks:
             known = worths.setdefault(track.currency_at(now), [])
-            if not self._has_ended(now):
+            if not self._is_away(now):
                 known.append(track.at(now))
         return tuple(self._balance(currency, worths[currency]) for currency in sorted(worths))
 
@@ -104,43 +136,96 @@ class Ledger:
 
     def explain(self, currency: str, at: int) -> list[ItemShare]:
         """The items behind the MRR of a currency at an instant; their shares add up to it."""
-        found = [
-            (track.id, worth)
-            for track in self.tracks
-            if track.currency_at(at) == currency and not self._has_ended(at)
-            for worth in track.at(at, explain=True).items
-        ]
-        exact = [worth.exact for _, worth in found]
-        parts = shares(exact, half_up(sum(exact, ZERO)))
-        return [
-            ItemShare(subscription, w.item, w.price, w.quantity, w.exact, part, w.basis, tuple(w.steps))
-            for (subscription, w), part in zip(found, parts, strict=True)
-        ]
+        return [] if self._is_away(at) else _shares(self._reign_at(at).tracks, currency, at)
 
-    def _has_ended(self, at: int) -> bool:
-        return self.ended_at is not None and at >= self.ended_at
+    def explain_row(self, row: Row) -> list[ItemShare]:
+        """The items behind what a row leaves. Another policy values what there was just before it began to count."""
+        if row.kind == "policy":
+            return _shares(self._reign_at(row.at).tracks, row.currency, row.at - 1)
+        return self.explain(row.currency, row.at)
+
+    def policy_at(self, at: int) -> Policy:
+        """The policy that counts at an instant."""
+        return self._reign_at(at).policy
+
+    def _reign_at(self, at: int) -> Reign:
+        return next(reign for reign in reversed(self.reigns) if reign.start <= at)
+
+    def _is_away(self, at: int) -> bool:
+        return self.in_force is not None and self.in_force.is_away(at)
 
 
-def ledger(facts: Facts, policy: Policy, now: int, ended: Ended | None = None) -> Ledger:
-    """The ledger that follows from the facts as of `now`; nothing in it is later.
+def _shares(tracks: Iterable[AnyTrack], currency: str, at: int) -> list[ItemShare]:
+    found = [
+        (track, worth)
+        for track in tracks
+        if track.currency_at(at) == currency
+        for worth in track.at(at, explain=True).items
+    ]
+    exact = [worth.exact for _, worth in found]
+    parts = shares(exact, half_up(sum(exact, ZERO)))
+    return [
+        ItemShare(
+            subscription=track.id,
+            item=worth.item,
+            price=worth.price,
+            quantity=worth.quantity,
+            exact=worth.exact,
+            mrr=part,
+            basis=worth.basis,
+            steps=tuple(worth.steps),
+            behind=track.behind(at, worth.item),
+        )
+        for (track, worth), part in zip(found, parts, strict=True)
+    ]
 
-    Where the connection was `ended` by then, nothing took effect since, and what MRR there was ended with it.
-    """
-    tracks = tuple(_tracks(facts, policy))
-    points = [track.points() for track in tracks]
-    instants = sorted(set().union(*points)) if points else []
-    due = None if ended else next((at for at in instants if at > now), None)
+
+def ledger(facts: Facts, in_force: InForce, now: int) -> Ledger:
+    """The ledger that follows from the facts as of `now`; nothing in it is later."""
+    reigns = tuple(
+        Reign(era.start, era.policy, tuple(_tracks(facts, era.policy)), era.cause) for era in in_force.eras(now)
+    )
     book = _Book()
-    for at in instants:
-        if at > now or (ended and at >= ended.at):
-            break
-        book.advance(at, ((track, found[at]) for track, found in zip(tracks, points, strict=True) if at in found))
-    if ended:
-        book.end(ended)
-    return Ledger(tuple(book.rows), due, tracks, ended.at if ended else None)
+    due = in_force.next_after(now)
+    gone = in_force.away[-1].start if in_force.away and in_force.away[-1].end is None else NEVER
+    edges = {at: (cause, begins) for at, cause, begins in in_force.edges()}
+    for place, reign in enumerate(reigns):
+        until = reigns[place + 1].start if place + 1 < len(reigns) else NEVER
+        for step in _steps(reign, edges, until):
+            if step.at > now:
+                due = step.at if due is None else min(due, step.at)
+                break
+            if step.at > gone:
+                break
+            book.take(reign, step)
+    return Ledger(tuple(book.rows), None if now >= gone else due, reigns, in_force)
 
 
-def _tracks(facts: Facts, policy: Policy) -> Iterable[Track]:
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What may change at an instant: a policy begins to count, another's number begins or ceases to stand, worths."""
+
+    at: int
+    changes: tuple[tuple[AnyTrack, Cause], ...]
+    switch: Cause | None = None
+    edge: tuple[Cause, bool] | None = None
+
+
+def _steps(reign: Reign, edges: Mapping[int, tuple[Cause, bool]], until: int) -> Iterator[_Step]:
+    """The steps of a reign, in the order of time; those of before it count by the policy of then."""
+    points = [track.points() for track in reign.tracks]
+    instants = set().union(*points, edges)
+    if reign.cause is not None:
+        instants.add(reign.start)
+    for at in sorted(instants):
+        if reign.start <= at < until:
+            changes = tuple(
+                (track, found[at]) for track, found in zip(reign.tracks, points, strict=True) if at in found
+            )
+            yield _Step(at, changes, reign.cause if at == reign.start else None, edges.get(at))
+
+
+def _tracks(facts: Facts, policy: Policy) -> Iterator[AnyTrack]:
     bills = dict(facts.bills)
     known, unread = _discounts(facts)
     inferred = infer_discounts(bills.values(), unread) if unread else {}
@@ -151,6 +236,8 @@ def _tracks(facts: Facts, policy: Policy) -> Iterable[Track]:
         matters = needed or (timeline[0].first.backfilled and tells_of_history(billed, timeline[0].terms))
         evidence = BilledEvidence(billed if matters else NO_BILL, needed, inferred)
         yield Track(subscription, policy, segments(timeline, policy), inherited, billed, known, evidence)
+    if facts.said:
+        yield SaidTrack(facts.said)
 
 
 def _discounts(facts: Facts) -> tuple[Mapping[str, Discount], set[str]]:
@@ -179,31 +266,45 @@ def _every_discount(facts: Facts) -> Iterable[Discount]:
 
 @dataclass
 class _Book:
-    """The rows so far, and what each subscription is worth."""
+    """The rows so far, and what each subscription is worth, whether or not it is what stands."""
 
     rows: list[Row] = field(default_factory=list)
     worths: dict[str, dict[str, Fraction]] = field(default_factory=dict)
     mrr: dict[str, int] = field(default_factory=dict)
+    basis: dict[str, Basis] = field(default_factory=dict)
+    away: bool = False
+    policy: str = ""
 
-    def advance(self, at: int, changes: Iterable[tuple[Track, Cause]]) -> None:
-        """Go on to an instant at which these subscriptions may be worth something else."""
+    def take(self, reign: Reign, step: _Step) -> None:
+        """Go on to an instant: what ends there ends first, and what begins there begins last."""
+        self.policy = reign.policy.version
+        if step.edge is not None and step.edge[1]:
+            self._stand(step.at, step.edge[0], away=True)
+        if step.switch is not None:
+            every = [(track, step.switch) for track in reign.tracks]
+            self._note_all(step.at, self._change(step.at - 1, every), "policy")
+        if step.changes:
+            self._note_all(step.at, self._change(step.at, step.changes), None)
+        if step.edge is not None and not step.edge[1]:
+            self._stand(step.at, step.edge[0], away=False)
+
+    def _stand(self, at: int, cause: Cause, *, away: bool) -> None:
+        """Another's number stands from here on, or no more: nothing that the customer did."""
+        self.away = away
+        for currency, worths in sorted(self.worths.items()):
+            names = (name for name, worth in worths.items() if worth)
+            self._add(currency, at, "source", cause=cause, names=names, basis=self.basis.get(currency, "subscription"))
+
+    def _change(self, at: int, changes: Iterable[tuple[AnyTrack, Cause]]) -> dict[str, list[tuple[Cause, str, Basis]]]:
+        """Value these at an instant; what changed, by currency."""
         changed: dict[str, list[tuple[Cause, str, Basis]]] = {}
         for track, cause in changes:
             worth = track.at(at)
             for currency in self._enter(track, track.currency_at(at), worth.exact):
                 changed.setdefault(currency, []).append((cause, track.id, worth.basis))
-        for currency in sorted(changed):
-            self._note(currency, at, changed[currency])
+        return changed
 
-    def end(self, ended: Ended) -> None:
-        """What there is gives way: the account was disconnected, which is nothing that its customers did."""
-        cause = Cause(ended.at, CONTROL_DECISION.name, 0, ended.offset, ended.id)
-        for currency, before in sorted(self.mrr.items()):
-            if before:
-                names = tuple(sorted(name for name, worth in self.worths[currency].items() if worth))
-                self.rows.append(Row(currency, ended.at, before, 0, "source", cause, names, "subscription"))
-
-    def _enter(self, track: Track, currency: str, exact: Fraction) -> list[str]:
+    def _enter(self, track: AnyTrack, currency: str, exact: Fraction) -> list[str]:
         """The currencies in which the subscription is worth something else than before."""
         changed = []
         for held, worths in self.worths.items():
@@ -215,18 +316,29 @@ class _Book:
             changed.append(currency)
         return changed
 
-    def _note(self, currency: str, at: int, changed: list[tuple[Cause, str, Basis]]) -> None:
+    def _note_all(self, at: int, changed: dict[str, list[tuple[Cause, str, Basis]]], kind: Kind | None) -> None:
+        for currency in sorted(changed):
+            causes = changed[currency]
+            cause = min((cause for cause, _, _ in causes), key=Cause.rank)
+            basis = self.basis[currency] = worst(basis for _, _, basis in causes)
+            self._add(currency, at, kind, cause=cause, names=(name for _, name, _ in causes), basis=basis)
+
+    def _add(
+        self, currency: str, at: int, kind: Kind | None, *, cause: Cause, names: Iterable[str], basis: Basis
+    ) -> None:
         before = self.mrr.get(currency, 0)
-        after = half_up(total(list(self.worths[currency].values())))
+        after = 0 if self.away else half_up(total(list(self.worths[currency].values())))
         if after == before:
             return
-        kind: Kind
-        if before == 0:
-            kind = "reactivation" if currency in self.mrr else "new"
-        else:
-            kind = "churn" if after == 0 else "expansion" if after > before else "contraction"
+        kind = kind or _kind(before, after, again=currency in self.mrr)
         self.mrr[currency] = after
-        cause = min((cause for cause, _, _ in changed), key=Cause.rank)
-        names = tuple(sorted(name for _, name, _ in changed))
-        basis = worst(basis for _, _, basis in changed)
-        self.rows.append(Row(currency, at, before, after, kind, cause, names, basis))
+        subscriptions = tuple(sorted(name for name in names if name))
+        self.rows.append(Row(currency, at, before, after, kind, cause, subscriptions, basis, self.policy))
+
+
+def _kind(before: int, after: int, *, again: bool) -> Kind:
+    if before == 0:
+        return "reactivation" if again else "new"
+    if after == 0:
+        return "churn"
+    return "expansion" if after > before else "contraction"

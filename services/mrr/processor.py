@@ -1,9 +1,12 @@
 """mrr as the pipeline runs it: how a record is read, and what it is put together of."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pydantic import ValidationError
 
 from pipeline.decided import DecidedProcessor
+from pipeline.decisions import decode_decision, lock_workspaces
 from pipeline.errors import BadRecord
 from pipeline.processor import Timer, Tx
 from pipeline.records import Arrived, Record
@@ -11,6 +14,7 @@ from pipeline.subjects import SubjectProcessor
 from schemas.catalogue import (
     CONTROL_DECISION,
     IDENTITY_MATCH,
+    PRODUCT_IDENTIFY,
     STRIPE_CUSTOMER_RAW,
     STRIPE_INVOICE_RAW,
     STRIPE_SUBSCRIPTION_RAW,
@@ -19,19 +23,24 @@ from schemas.envelope import RawAttributes
 from schemas.errors import EnvelopeError
 from schemas.events.control import Decision
 from schemas.events.identity import IdentityMatch
+from schemas.events.product import ProductMessage
 from schemas.stripe.parsing import parse_object
 from services.mrr.core import MrrCore, State, microseconds
-from services.mrr.facts import Fact, read_terms
+from services.mrr.errors import MrrError
+from services.mrr.facts import Fact, UserFact, read_terms
 from services.mrr.governance import MrrGovernance
 from services.mrr.in_force import InForce
-from services.mrr.matches import decode_match, save_matches
+from services.mrr.matches import decode_match, keep_firsts, keep_matches, load_persons
+from services.mrr.persons import Persons
 from services.mrr.policy import DEFAULT, Policy
+from services.mrr.reading import read_mrr
 from services.mrr.store import MrrStore
+from services.mrr.terms import Said
 from services.mrr.timeline import Seen
 
 GROUP = "mrr"
 RAW_INPUTS = (STRIPE_SUBSCRIPTION_RAW, STRIPE_CUSTOMER_RAW, STRIPE_INVOICE_RAW)
-INPUTS = (*RAW_INPUTS, CONTROL_DECISION, IDENTITY_MATCH)
+INPUTS = (*RAW_INPUTS, PRODUCT_IDENTIFY, CONTROL_DECISION, IDENTITY_MATCH)
 _MAX_VERSION = 2**63 - 1
 
 
@@ -56,45 +65,91 @@ def decode(record: Record) -> Fact:
     return Fact(envelope.workspace_id, envelope.connection_id or "", obj["id"], seen, terms)
 
 
+def decode_user(record: Record) -> UserFact | None:
+    """What a message says of a user's MRR; None where it says nothing of it. Raises BadRecord."""
+    workspace_id = record.envelope.workspace_id
+    try:
+        message = ProductMessage.model_validate_json(record.value or b"")
+        told = read_mrr(message)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_input=False)
+        raise BadRecord(f"it is no message about a user: {faults}") from error
+    except MrrError as error:
+        raise BadRecord(str(error)) from error
+    if told is None or message.user_id is None:
+        return None
+    at, taken_in = microseconds(message.timestamp), microseconds(record.observed_at)
+    said = Said(at, message.message_id, *told, observed=max(at, taken_in), offset=record.offset)
+    return UserFact(workspace_id, message.user_id, said)
+
+
+Told = Fact | UserFact | Decision | IdentityMatch | None
+
+
 @dataclass(frozen=True)
 class MrrProcessor:
-    """Facts and decisions make the ledger; matches are kept beside it."""
+    """Facts and decisions make the ledger; whose number stands goes by who is whom."""
 
-    decided: DecidedProcessor[State, Fact, InForce]
+    subjects: SubjectProcessor[State, Fact | UserFact, InForce]
+    governance: MrrGovernance
     group = GROUP
     inputs = INPUTS
 
-    def decode(self, record: Record) -> Fact | Decision | IdentityMatch:
+    def decode(self, record: Record) -> Told:
         """What one record says; raises BadRecord."""
-        return decode_match(record) if record.topic == IDENTITY_MATCH.name else self.decided.decode(record)
+        if record.topic == IDENTITY_MATCH.name:
+            return decode_match(record)
+        if record.topic == PRODUCT_IDENTIFY.name:
+            return decode_user(record)
+        return decode_decision(record) if record.topic == CONTROL_DECISION.name else decode(record)
 
-    def apply(self, tx: Tx, facts: Sequence[Arrived[Fact | Decision | IdentityMatch]]) -> None:
-        """Matches into their image; everything else as decisions and facts go."""
+    def apply(self, tx: Tx, facts: Sequence[Arrived[Told]]) -> None:
+        """Matches into their image, and whom they are about is woken; everything else as decisions and facts go."""
         matches: list[Arrived[IdentityMatch]] = []
-        told: list[Arrived[Fact | Decision]] = []
+        told: list[Arrived[Fact | UserFact | Decision]] = []
+        users: list[Arrived[UserFact]] = []
         for arrived in facts:
-            if isinstance(arrived.fact, IdentityMatch):
-                matches.append(Arrived(arrived.record, arrived.fact))
-            else:
-                told.append(Arrived(arrived.record, arrived.fact))
+            match arrived.fact:
+                case IdentityMatch() as found:
+                    matches.append(Arrived(arrived.record, found))
+                case UserFact() as said:
+                    users.append(Arrived(arrived.record, said))
+                    told.append(Arrived(arrived.record, said))
+                case Fact() | Decision() as fact:
+                    told.append(Arrived(arrived.record, fact))
+                case None:
+                    continue
         if matches:
-            save_matches(tx.conn, matches)
+            keep_matches(tx, matches)
         if told:
-            self.decided.apply(tx, told)
+            whom = {one.record.subject: one.fact.workspace_id for one in told if not isinstance(one.fact, Decision)}
+            persons = self._persons(tx, whom)
+            keep_firsts(tx, users, persons)
+            self._among(persons).apply(tx, told)
 
     def fire(self, tx: Tx, timers: Sequence[Timer]) -> None:
-        """Decide each timer's customer at its `due_at`."""
-        self.decided.fire(tx, timers)
+        """Decide each timer's customer or user at its `due_at`."""
+        whom = self.governance.workspaces_of(tx.conn, {timer.subject for timer in timers})
+        self._among(self._persons(tx, whom)).fire(tx, timers)
+
+    def _persons(self, tx: Tx, whom: Mapping[str, str]) -> Persons:
+        if not whom:
+            return Persons()
+        lock_workspaces(tx.conn, whom.values(), alone=False)
+        return load_persons(tx, whom)
+
+    def _among(self, persons: Persons) -> DecidedProcessor[State, Fact | UserFact, InForce]:
+        return DecidedProcessor(self.subjects, replace(self.governance, persons=persons))
 
 
 def mrr(policy: Policy = DEFAULT) -> MrrProcessor:
-    """mrr's processor, under one policy for everybody."""
-    subjects = SubjectProcessor(
+    """mrr's processor; `policy` counts where a workspace has set none."""
+    subjects = SubjectProcessor[State, Fact | UserFact, InForce](
         group=GROUP,
-        inputs=RAW_INPUTS,
+        inputs=(*RAW_INPUTS, PRODUCT_IDENTIFY),
         core=MrrCore(),
         store=MrrStore(),
         decoder=decode,
         policy_of=lambda _: InForce(policy),
     )
-    return MrrProcessor(DecidedProcessor(subjects, MrrGovernance(policy)))
+    return MrrProcessor(subjects, MrrGovernance(policy))

@@ -5,6 +5,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from schemas.currencies import is_currency
+from schemas.events.product import ProductMessage
+from schemas.money import exponent
 from schemas.stripe import lines as invoice_lines
 from schemas.stripe import prices
 from schemas.stripe.invoices import subscription_id
@@ -81,6 +83,25 @@ def read_invoice(obj: StripeObject) -> InvoiceTerms | None:
         paid = None
     first = obj.get("billing_reason") == "subscription_create"
     return InvoiceTerms(subscription, currency, _full_period_lines(obj), first=first, paid_at=paid)
+
+
+def read_mrr(message: ProductMessage) -> tuple[Number, str] | None:
+    """The MRR that identify() passed, as (minor units, currency); None where it passed none. Raises Unreadable.
+
+    The trait `mrr` is in major units, as people write it (49, "49.90"), of the trait `currency`, else of US dollars.
+    """
+    said = message.traits.get("mrr") if message.type == "identify" else None
+    if said is None or message.user_id is None:
+        return None
+    what = f"the MRR of the user {message.user_id}"
+    currency = _currency(message.traits.get("currency") or "usd", what)
+    amount = _number(said, what)
+    if Decimal(amount) < 0:
+        raise Unreadable(f"{what} is negative: {amount}")
+    minor = _number(Decimal(amount).scaleb(exponent(currency)), what)
+    if Decimal(minor) >= 2**53:
+        raise Unreadable(f"{what} is {amount}, which is too large for any table")
+    return minor, currency
 
 
 def _items(obj: StripeObject, currency: str, name: str) -> tuple[Item, ...]:

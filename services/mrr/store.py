@@ -43,7 +43,9 @@ class MrrStore:
         movements = [(row, change) for change in changes for row in change.effects.rows if isinstance(row, LedgerRow)]
         if movements:
             tx.conn.execute(_SAVE_MOVEMENTS, _columns(_movement_values(row, change) for row, change in movements))
-            tx.conn.execute(_SAVE_DELTAS, (tx.partition, *_columns(_delta_values(row) for row, _ in movements)))
+            tx.conn.execute(
+                _SAVE_DELTAS, (tx.partition, *_columns(_delta_values(row, change) for row, change in movements))
+            )
         _save_balances(tx.conn, changes)
         tx.conn.execute(_SAVE_CLOCK, (tx.partition, tx.now))
 
@@ -78,8 +80,7 @@ def _movement_values(row: LedgerRow, change: Change[State]) -> tuple[object, ...
     return (
         movement.movement_id,
         movement.workspace_id,
-        movement.connection_id,
-        movement.customer_id,
+        *split_subject(change.subject),
         movement.currency,
         movement.kind,
         movement.effective_at,
@@ -101,13 +102,13 @@ def quarter_of(instant: datetime) -> datetime:
     return instant - (instant - EPOCH) % QUARTER
 
 
-def _delta_values(row: LedgerRow) -> tuple[object, ...]:
+def _delta_values(row: LedgerRow, change: Change[State]) -> tuple[object, ...]:
     """What a row adds to its quarter of an hour; a correction takes it away where the row that it takes back put it."""
     movement = row.movement
     customers = (movement.mrr_after > 0) - (movement.mrr_before > 0)
     return (
         movement.workspace_id,
-        movement.connection_id,
+        split_subject(change.subject)[0],
         movement.currency,
         quarter_of(movement.effective_at),
         row.takes_back or movement.kind,

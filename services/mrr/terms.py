@@ -136,3 +136,17 @@ class InvoiceTerms(msgspec.Struct, frozen=True, array_like=True):
     lines: tuple[Line, ...]
     first: bool = False
     paid_at: int | None = None
+
+
+class Said(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """What the product said of a user's MRR in one message: exact minor units a month, from `at` on.
+
+    `at` and `observed` are Unix microseconds: when it happened, and when it was taken in. `id` is the message's.
+    """
+
+    at: int
+    id: str
+    mrr: Number
+    currency: str
+    observed: int
+    offset: int

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from services.mrr.terms import CustomerTerms, InvoiceTerms, Line, SubscriptionTerms
+from services.mrr.terms import CustomerTerms, InvoiceTerms, Line, Said, SubscriptionTerms
 
 T = TypeVar("T")
 
@@ -95,11 +95,15 @@ class Billed(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Facts(msgspec.Struct, frozen=True, array_like=True):
-    """All that is known of one customer and bears on MRR. Subscriptions and their bills are in the order of ids."""
+    """All that is known of one customer, or user, and bears on MRR.
+
+    Subscriptions and their bills are in the order of ids; what was `said` of a user in that of time.
+    """
 
     customer: tuple[Run[CustomerTerms], ...] = ()
     subscriptions: tuple[tuple[str, tuple[Run[SubscriptionTerms], ...]], ...] = ()
     bills: tuple[tuple[str, Billed], ...] = ()
+    said: tuple[Said, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,7 @@ def with_customer(facts: Facts, seen: Seen, terms: CustomerTerms) -> Merged:
     timeline = observe(facts.customer, seen, terms)
     if timeline is facts.customer:
         return Merged(facts, bears=False)
-    merged = Facts(timeline, facts.subscriptions, facts.bills)
+    merged = Facts(timeline, facts.subscriptions, facts.bills, facts.said)
     plain = not facts.customer and terms.discount is None
     return Merged(merged, bears=not plain and _firsts(timeline) != _firsts(facts.customer))
 
@@ -133,7 +137,7 @@ def with_subscription(facts: Facts, subscription: str, seen: Seen, terms: Subscr
     if timeline is before:
         return Merged(facts, bears=False)
     known[subscription] = timeline
-    merged = Facts(facts.customer, tuple(sorted(known.items())), facts.bills)
+    merged = Facts(facts.customer, tuple(sorted(known.items())), facts.bills, facts.said)
     return Merged(merged, bears=_firsts(timeline) != _firsts(before))
 
 
@@ -147,7 +151,7 @@ def with_invoice(facts: Facts, seen: Seen, terms: InvoiceTerms) -> Merged:
     if after == before:
         return Merged(facts, bears=False)
     known[terms.subscription] = after
-    merged = Facts(facts.customer, facts.subscriptions, tuple(sorted(known.items())))
+    merged = Facts(facts.customer, facts.subscriptions, tuple(sorted(known.items())), facts.said)
     payment = (after.first_paid_at, after.complete) != (before.first_paid_at, before.complete)
     return Merged(merged, bears=told, pays=payment)
 

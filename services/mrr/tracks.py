@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from services.mrr.evidence import SECOND, BilledEvidence, with_discounts
+from services.mrr.in_force import ALWAYS, Cause
 from services.mrr.policy import Policy
 from services.mrr.terms import CustomerTerms, Discount, Item, SubscriptionTerms
 from services.mrr.timeline import Billed, Seen, Timeline
 from services.mrr.valuation import ZERO, Valuation, value
 
 DAY = 86_400 * SECOND
-ALWAYS, NEVER = -(2**63), 2**63
+NEVER = 2**63
 
 COUNTING = frozenset({"active", "past_due"})
 ONCE_COUNTING = frozenset({"active", "past_due", "unpaid", "canceled"})
@@ -28,21 +29,6 @@ ONCE_COUNTING = frozenset({"active", "past_due", "unpaid", "canceled"})
 ENDED = frozenset({"canceled", "incomplete_expired"})
 
 NO_VALUE = Valuation((), ZERO, "subscription")
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """The record behind a change. Causes are in the order of facts: when observed, topic, version."""
-
-    observed: int
-    topic: str
-    version: int
-    offset: int
-    id: str
-    reconstructed: bool = False
-
-    def rank(self) -> tuple[int, str, int]:
-        return self.observed, self.topic, self.version
 
 
 CUSTOMERS, INVOICES, SUBSCRIPTIONS = "stripe.customer.raw.v1", "stripe.invoice.raw.v1", "stripe.subscription.raw.v1"
@@ -187,6 +173,18 @@ class Track:
             worth = value(evidence, discounts, self.policy, currency=currency, explain=explain)
             self._worths[key] = worth
         return worth
+
+    def behind(self, instant: int, item: str) -> tuple[Cause, ...]:
+        """The records that an item's worth was read from: the subscription's, and where they bear on it its invoice's
+        and its customer's."""
+        segment = _span_at(self.segments, instant)
+        found = [cause_of(segment.seen, SUBSCRIPTIONS, instant)]
+        line = self.evidence.at(self._items_at, segment.terms, instant, history=segment.history).lines.get(item)
+        if line is not None:
+            found.append(Cause(segment.seen.observed, INVOICES, line.version, line.offset, ""))
+        if not self._holding(segment.terms.discounts + segment.coming, instant) and self._inherited(instant):
+            found.append(cause_of(_span_at(self.spells, instant).seen, CUSTOMERS, instant))
+        return tuple(found)
 
     def _items_at(self, instant: int) -> tuple[Item, ...]:
         segment = _span_at(self.segments, instant)

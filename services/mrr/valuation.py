@@ -17,7 +17,7 @@ from typing import Literal
 from services.mrr.policy import Policy
 from services.mrr.terms import Discount, Item, Line, Price, fraction
 
-Basis = Literal["subscription", "invoice", "unknown"]
+Basis = Literal["subscription", "invoice", "unknown", "identify"]
 ZERO = Fraction(0)
 _LARGEST = 2**53
 """No item is worth as much as this a month: so sums over a thousand such still fit the 64 bits of a column."""
@@ -28,7 +28,7 @@ class ItemValue:
     """An item's worth: exact minor units a month. `steps` says how it came about, where that was asked for.
 
     `basis`: by the subscription's own terms; by an invoice, where those could not be read; `unknown` where neither
-    could, so that it is too low by whatever could not be read.
+    could, so that it is too low by whatever could not be read; `identify` where the product says so.
     """
 
     item: str
@@ -95,7 +95,9 @@ def worst(bases: Iterable[Basis]) -> Basis:
     found = set(bases)
     if "unknown" in found:
         return "unknown"
-    return "invoice" if "invoice" in found else "subscription"
+    if "invoice" in found:
+        return "invoice"
+    return "identify" if found == {"identify"} else "subscription"
 
 
 def _gross(item: Item, policy: Policy, evidence: Evidence, *, explain: bool) -> ItemValue:

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from pipeline.records import Record
+from schemas.catalogue import PRODUCT_IDENTIFY
 from schemas.events.movement import MrrMovement
-from services.mrr.core import LedgerRow, MrrCore, State, instant_of
-from services.mrr.in_force import Ended, InForce
+from services.mrr.core import LedgerRow, MrrCore, State, instant_of, microseconds
+from services.mrr.in_force import Away, InForce, Switch, apart
 from services.mrr.policy import DEFAULT, Policy
-from services.mrr.processor import decode
+from services.mrr.processor import decode, decode_user
 from services.mrr.timeline import Facts
 
 
@@ -18,7 +19,8 @@ class Replay:
     """A consumer without a database."""
 
     policy: Policy = DEFAULT
-    ended: Ended | None = None
+    away: tuple[Away, ...] = ()
+    switches: tuple[Switch, ...] = ()
     core: MrrCore = field(default_factory=MrrCore)
     states: dict[str, State] = field(default_factory=dict)
     clocks: dict[str, datetime] = field(default_factory=dict)
@@ -29,7 +31,9 @@ class Replay:
         for record in records:
             subject = record.subject
             self.tick(record.observed_at, {subject})
-            fact = decode(record)
+            fact = decode_user(record) if record.topic == PRODUCT_IDENTIFY.name else decode(record)
+            if fact is None:
+                continue
             now = self.clocks[subject] = max(record.observed_at, self.clocks.get(subject, record.observed_at))
             self._decide(self.core.merge(self._state(subject), fact), now)
         return self
@@ -42,11 +46,19 @@ class Replay:
                 self._decide(state, now)
         return self
 
-    def end(self, ended: Ended) -> "Replay":
-        """Learn now that the connection was ended, or will be: everybody is decided again at that instant."""
-        self.ended = ended
+    def end(self, away: Away) -> "Replay":
+        """Learn now that another's number stands, or will: everybody is decided again at that instant."""
+        self.away = apart([*self.away, away])
+        return self._wake(away.start)
+
+    def switch(self, switch: Switch) -> "Replay":
+        """Learn of another policy: everybody is decided again when the decision counts."""
+        self.switches = tuple(sorted([*self.switches, switch], key=lambda one: (one.at, one.cause.id)))
+        return self._wake(switch.at)
+
+    def _wake(self, at: int) -> "Replay":
         for subject, state in list(self.states.items()):
-            now = self.clocks[subject] = max(instant_of(ended.at), self.clocks[subject])
+            now = self.clocks[subject] = max(instant_of(at), self.clocks[subject])
             self._decide(state, now)
         return self
 
@@ -75,14 +87,15 @@ class Replay:
         return {subject.partition("/")[2]: mrr for subject, state in self.states.items() if (mrr := _now(state))}
 
     def _due(self, state: State) -> int | None:
-        ahead = self.ended.at if self.ended is not None and state.book.ended is None else None
+        clock = microseconds(self.clocks[state.subject])
+        ahead = InForce(self.policy, self.switches, self.away).next_after(clock)
         return min((at for at in (state.book.due, ahead) if at is not None), default=None)
 
     def _state(self, subject: str) -> State:
         return self.states.get(subject) or self.core.empty(subject)
 
     def _decide(self, state: State, now: datetime) -> None:
-        effects = self.core.decide(state, InForce(self.policy, self.ended), now)
+        effects = self.core.decide(state, InForce(self.policy, self.switches, self.away), now)
         self.states[state.subject] = effects.state
         rows = [row.movement for row in effects.rows if isinstance(row, LedgerRow)]
         assert [MrrMovement.model_validate_json(message.value) for message in effects.messages] == rows

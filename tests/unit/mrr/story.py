@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pipeline.records import Record
 from schemas.envelope import Change
 from services.mrr.core import State
+from services.mrr.in_force import InForce
 from services.mrr.ledger import Ledger, ledger
 from services.mrr.policy import STRIPE, Policy
 from tests.unit.mrr.build import DAY, START, Json
@@ -51,4 +52,4 @@ class Story:
 
     def ledger(self, until: float) -> Ledger:
         """The ledger computed afresh from the facts."""
-        return ledger(self.state().facts, self.policy, day(until) * 1_000_000)
+        return ledger(self.state().facts, InForce(self.policy), day(until) * 1_000_000)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from pipeline.records import Record
 from schemas.catalogue import CONTROL_DECISION
 from schemas.partition import partition_of
-from services.mrr.core import END_TIMER, MrrCore, microseconds
+from services.mrr.core import TIMER, MrrCore, microseconds
 from services.mrr.explain import explain
-from services.mrr.in_force import Ended, InForce
+from services.mrr.in_force import Away, Cause, InForce
 from services.mrr.policy import STRIPE, Policy
 from tests.unit.mrr.build import item, price, subscription
 from tests.unit.mrr.feed import WORKSPACE
@@ -20,8 +20,10 @@ from tests.unit.mrr.story import SUBJECT, Story, day
 from tests.unit.mrr.test_properties import END, POLICIES, lives
 
 
-def ended(on: float) -> Ended:
-    return Ended(at=day(on) * 1_000_000, id="dec_1", offset=7)
+def ended(on: float) -> Away:
+    at = day(on) * 1_000_000
+    place = partition_of(WORKSPACE, CONTROL_DECISION.partitions)
+    return Away(at, Cause(at, CONTROL_DECISION.name, 0, 7, "dec_1", partition=place))
 
 
 def instant(on: float) -> datetime:
@@ -62,31 +64,31 @@ def test_a_customer_without_mrr_is_told_nothing() -> None:
 def test_what_is_seen_after_the_end_counts_for_nothing() -> None:
     story = two_plans().see(subscription(item(quantity=5)), 12)
     told = story.play().end(ended(9))
-    assert told.standing() == Replay(ended=ended(9)).take(story.records).tick(instant(20)).standing()
+    assert told.standing() == Replay(away=(ended(9),)).take(story.records).tick(instant(20)).standing()
     assert told.customers() == {}
 
 
 def test_what_is_learned_late_of_the_time_before_the_end_still_counts() -> None:
     late = subscription(status="canceled", ended_at=day(5))
-    replay = Replay(ended=ended(9)).take(Story().see(subscription(), 0, change="created").records)
+    replay = Replay(away=(ended(9),)).take(Story().see(subscription(), 0, change="created").records)
     replay.take(Story().see(late, 12, version=8).records)
     assert [row[4] for row in replay.standing()[SUBJECT]] == ["new", "churn"]
 
 
 def test_an_end_that_lies_ahead_is_waited_for() -> None:
     state = two_plans().play().states[SUBJECT]
-    effects = MrrCore().decide(state, InForce(STRIPE, ended(9)), instant(3))
-    assert effects.rows == ()
-    assert effects.timers[END_TIMER] == instant(9)
-    due = MrrCore().decide(effects.state, InForce(STRIPE, ended(9)), instant(9))
+    effects = MrrCore().decide(state, InForce(STRIPE, away=(ended(9),)), instant(3))
+    assert effects.messages == ()
+    assert effects.timers[TIMER] == instant(9)
+    due = MrrCore().decide(effects.state, InForce(STRIPE, away=(ended(9),)), instant(9))
     assert [row.movement.kind for row in due.rows if hasattr(row, "movement")] == ["source", "source"]
-    assert END_TIMER not in due.timers
+    assert due.timers == {}
 
 
 def test_an_explanation_after_the_end_is_that_there_is_nothing() -> None:
     state = two_plans().play().end(ended(9)).states[SUBJECT]
-    assert {one.mrr for one in explain(state, STRIPE, microseconds(instant(10)))} == {0}
-    assert {one.mrr for one in explain(state, STRIPE, microseconds(instant(8)))} == {1000}
+    assert {one.mrr for one in explain(state, InForce(STRIPE, away=(ended(9),)), microseconds(instant(10)))} == {0}
+    assert {one.mrr for one in explain(state, InForce(STRIPE, away=(ended(9),)), microseconds(instant(8)))} == {1000}
 
 
 @settings(max_examples=120, deadline=None)
@@ -97,6 +99,6 @@ def test_it_does_not_matter_when_the_end_is_learned_of(
     shuffled = list(records)
     chance.shuffle(shuffled)
     late = Replay(policy).take(shuffled[:known_after]).end(ended(on)).take(shuffled[known_after:]).tick(END)
-    first = Replay(policy, ended=ended(on)).take(records).tick(END)
+    first = Replay(policy, away=(ended(on),)).take(records).tick(END)
     assert late.standing() == first.standing()
     assert late.customers() == first.customers() == {}

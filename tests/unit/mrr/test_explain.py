@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 
 from services.mrr.commands import commands
 from services.mrr.explain import explain, records_behind
+from services.mrr.in_force import InForce
 from services.mrr.policy import STRIPE
 from tests.unit.mrr.build import customer, discount, item, price, subscription
 from tests.unit.mrr.story import Story, day
@@ -18,7 +19,7 @@ def _told() -> Story:
 
 
 def test_an_explanation_adds_up_and_says_by_which_steps() -> None:
-    (found,) = explain(_told().state(), STRIPE, day(10) * 1_000_000)
+    (found,) = explain(_told().state(), InForce(STRIPE), day(10) * 1_000_000)
     assert (found.currency, found.mrr) == ("usd", 900)
     assert [one.steps for one in found.items] == [
         ("12000 × 1: 12000", "× 1/12 (every 1 year)", "− 10 % (discount di_1)")
@@ -27,7 +28,7 @@ def test_an_explanation_adds_up_and_says_by_which_steps() -> None:
 
 
 def test_an_explanation_of_another_day_is_that_of_what_held_then() -> None:
-    (found,) = explain(_told().state(), STRIPE, day(40) * 1_000_000)
+    (found,) = explain(_told().state(), InForce(STRIPE), day(40) * 1_000_000)
     assert (found.mrr, [one.quantity for one in found.items]) == (1800, [2])
 
 
@@ -37,7 +38,7 @@ def test_the_records_behind_a_number_are_named() -> None:
 
 
 def test_an_explanation_can_be_written_as_json() -> None:
-    (found,) = explain(_told().state(), STRIPE, day(10) * 1_000_000)
+    (found,) = explain(_told().state(), InForce(STRIPE), day(10) * 1_000_000)
     assert json.loads(json.dumps(found.encode()))["items"][0]["exact"] == "900"
 
 

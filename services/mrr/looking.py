@@ -1,0 +1,68 @@
+"""Looking at ledgers from outside the service: states as they are stored, and what they go by. Decides nothing."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import psycopg
+
+from pipeline.decisions import load_images
+from runtime.database import Connection
+from services.mrr.core import State
+from services.mrr.governance import MrrGovernance, day_begins, zone_of
+from services.mrr.in_force import InForce
+from services.mrr.matches import read_persons
+from services.mrr.policy import DEFAULT
+from services.mrr.store import decode_state
+
+
+@contextmanager
+def looking(database: str) -> Iterator[Connection]:
+    """A connection that sees one snapshot of mrr's tables, and writes nothing."""
+    with psycopg.connect(database, options="-c search_path=mrr -c timezone=UTC") as conn:
+        conn.read_only = True
+        conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        yield conn
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A ledger's state, what it goes by, and the zone of its workspace's days."""
+
+    state: State
+    in_force: InForce
+    zone: str
+
+
+def ledgers_of(conn: Connection, owner: str) -> list[Seen]:
+    """The ledgers of a customer, or a user, in every connection and workspace that has it."""
+    rows = conn.execute(
+        "SELECT subject, workspace_id, state FROM customers WHERE split_part(subject, '/', 2) = %s ORDER BY 1", (owner,)
+    ).fetchall()
+    return list(with_what_is_in_force(conn, [decode_state(*row) for row in rows]))
+
+
+def with_what_is_in_force(conn: Connection, states: Sequence[State]) -> Iterator[Seen]:
+    """What each of these ledgers goes by."""
+    whom = {state.subject: state.workspace_id for state in states}
+    images = load_images(conn, set(whom.values()))
+    governance = MrrGovernance(DEFAULT, read_persons(conn, whom))
+    now = now_of(conn)
+    for state in states:
+        image = images[state.workspace_id]
+        yield Seen(state, governance.policy(image, state.subject), zone_of(image, now))
+
+
+def now_of(conn: Connection) -> datetime:
+    """What time it is by the service's clock (UTC)."""
+    row = conn.execute("SELECT coalesce(max(now() + ahead), now()) FROM clocks").fetchone()
+    if row is None:
+        raise LookupError("PostgreSQL gave no time")
+    instant: datetime = row[0]
+    return instant
+
+
+def end_of(day: date, zone: str) -> datetime:
+    """The last microsecond of a day in a zone (UTC)."""
+    return day_begins(day + timedelta(days=1), zone) - timedelta(microseconds=1)
