@@ -49,7 +49,7 @@ WHILE_DISPUTED = Timed(DISPUTE_EVERY, "read once a day while it is open")
 
 Name = Literal[
     "card_failure",
-    "card_failure_of_an_older_invoice",
+    "other_card_failure",
     "blocked",
     "chargeless_attempt",
     "chargeless_retry",
@@ -59,6 +59,7 @@ Name = Literal[
     "paid_out_of_band",
     "closed",
     "closed_older_invoice",
+    "superseded",
     "draft",
     "period",
     "trial_ending",
@@ -100,8 +101,13 @@ _INVOICE: tuple[Kind, ...] = ("charge", "invoice", "payment_intent")
 _SUBSCRIPTION: tuple[Kind, ...] = ("subscription",)
 
 ROWS: tuple[Row, ...] = (
-    Row("card_failure", "A card payment of a subscription's latest invoice fails", _INVOICE, ("A", "W")),
-    Row("card_failure_of_an_older_invoice", "A card payment of an older invoice fails", _INVOICE, ("A",)),
+    Row("card_failure", "An automatic card payment of a subscription's latest invoice fails", _INVOICE, ("A", "W")),
+    Row(
+        "other_card_failure",
+        "A card payment of an older invoice fails, or one that the customer tried",
+        _INVOICE,
+        ("A",),
+    ),
     Row("blocked", "Radar blocks a payment", _INVOICE, ("A", "W")),
     Row(
         "chargeless_attempt",
@@ -121,6 +127,7 @@ ROWS: tuple[Row, ...] = (
     ),
     Row("closed", "The latest invoice is voided, or marked uncollectible", _INVOICE, ("C", "W")),
     Row("closed_older_invoice", "An older invoice is paid out of band, voided, or given up", _INVOICE, ("C",)),
+    Row("superseded", "An invoice is followed by a newer one before a poll has seen it", ("invoice",), ("B",)),
     Row("draft", "A draft cannot be finalized, or is finalized without an attempt", ("invoice",), ("B", "W", "G")),
     Row(
         "period",

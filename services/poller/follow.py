@@ -5,6 +5,7 @@ or its trial ends at a known one. Instants are Unix seconds of Stripe's clock.
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Literal
 
 from services.poller.changes import Changed
 from services.poller.kinds import Kind
@@ -50,15 +51,21 @@ def settled_intents(changed: Iterable[Changed]) -> dict[str, Changed]:
     }
 
 
-def unmatched_customers(settled: Mapping[str, Changed], invoices: Mapping[str, str]) -> list[str]:
-    """Customers of failed charges whose payment intent is on no known invoice: `settled` as `settled_intents` gives it,
-    `invoices` those that are known by payment intent."""
-    subjects = dict.fromkeys(
-        row.known.subject.partition("/")[2]
-        for intent, row in settled.items()
-        if intent not in invoices and row.facts.status == "failed"
-    )
-    return [subject for subject in subjects if subject.startswith("cus_")]
+def unmatched_customers(
+    settled: Mapping[str, Changed], invoices: Mapping[str, str]
+) -> list[tuple[str, Literal["open"] | None]]:
+    """Customers of charges whose payment intent is on no known invoice, those of failed ones first, each with the
+    status in which the invoice is to be looked for: one that could not be paid is open, however old it is.
+
+    `settled` as `settled_intents` gives it, `invoices` those that are known, by payment intent.
+    """
+    found: dict[str, Literal["open"] | None] = {}
+    unmatched = [row for intent, row in settled.items() if intent not in invoices]
+    for row in sorted(unmatched, key=lambda row: row.facts.status != "failed"):
+        customer = row.known.subject.partition("/")[2]
+        if customer.startswith("cus_"):
+            found[customer] = "open" if row.facts.status == "failed" and customer not in found else None
+    return sorted(found.items(), key=lambda item: item[1] is None)
 
 
 def subscriptions_to_look_at(changed: Iterable[Changed]) -> list[str]:

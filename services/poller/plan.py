@@ -45,14 +45,16 @@ SWEEPS_A_DAY = SLOT_CYCLE.count("G") * POLLS_A_DAY // len(SLOT_CYCLE)
 MOST_LENT = 6
 SHARED_TURN = "FSI"
 """Calls that take turns in the place of F in a cycle; disputes only where the key may read them."""
+FLOOR_SHARED_TURN = "FBSI"
 EXTRAS: Mapping[str, tuple[int, int]] = {
     "A": (48, 11),
+    "B": (144, 101),
     "C": (144, 37),
     "I": (144, 61),
     "F": (144, 83),
     "S": (144, 120),
 }
-"""What an account with one call reads beside it: every so many polls, at which of them. They are focused reads, 14 a
+"""What an account with one call reads beside it: every so many polls, at which of them. They are focused reads, 16 a
 day. Cancellations need none: its one page shows them, or no longer shows the subscription."""
 
 
@@ -106,7 +108,9 @@ def lent_to_customers(sizes: Sizes) -> int:
 
 def letters_of(tier: Tier, tick: int, *, disputes: bool = True, lent: int = 0) -> tuple[str, ...]:
     """The list calls of a poll, before the budget. `lent` as `lent_to_customers` gives it."""
-    sharing = SHARED_TURN if disputes else SHARED_TURN.replace("I", "")
+    sharing = FLOOR_SHARED_TURN if tier == "floor" else SHARED_TURN
+    if not disputes:
+        sharing = sharing.replace("I", "")
     match tier:
         case "tiny" | "small":
             return ("W",)

@@ -226,8 +226,8 @@ class Poll:
         return room - len(readable)
 
     async def _find_invoices(self, news: dict[str, Changed], room: int) -> int:
-        """Charges that newly settled: their invoices are due, and a failed one's that is on no known invoice is looked
-        for among its customer's open ones. Gives the reads made."""
+        """Charges that newly settled: their invoices are due, and one that is on no known invoice (a renewal's was a
+        draft when it was seen) is looked for among its customer's. Gives the reads made."""
         session, settled = self._session, settled_intents(news.values())
         if not settled:
             return 0
@@ -239,11 +239,13 @@ class Poll:
         asked = unmatched_customers(settled, on)[: max(0, room)]
         if not self._reader.capabilities.can_read("invoice"):
             return 0
-        await together(self._open_invoices_of(customer) for customer in asked)
+        await together(self._invoices_of(customer, status) for customer, status in asked)
         return len(asked)
 
-    async def _open_invoices_of(self, customer: str) -> None:
-        query: Query = self._reader.capabilities.query("invoice", filters={"customer": customer, "status": "open"})
+    async def _invoices_of(self, customer: str, status: str | None) -> None:
+        """The customer's newest invoices; of a status, if it is given."""
+        filters = {"customer": customer} | ({"status": status} if status else {})
+        query: Query = self._reader.capabilities.query("invoice", filters=filters)
         read = await self._reader.page(query, purpose="focused")
         await self._commit(read.seen)
 

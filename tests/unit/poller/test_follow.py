@@ -40,11 +40,16 @@ def test_a_subscription_is_read_when_its_trial_ends_since_one_that_pauses_then_i
     assert due_at("subscription", Facts(status="active", trial_end=NOW + 60), seen_at=NOW) is None
 
 
-def test_failed_charges_on_no_known_invoice_lead_to_their_customers_once_each() -> None:
-    failed = Facts(status="failed", payment_intents=("pi_1",))
-    settled = {"pi_1": changed("charge", failed), "pi_2": changed("charge", failed), "pi_3": changed("charge", failed)}
-    assert unmatched_customers(settled, {"pi_3": "in_3"}) == ["cus_1"]
-    assert unmatched_customers({"pi_1": changed("charge", Facts(status="succeeded"))}, {}) == []
+def test_charges_on_no_known_invoice_lead_to_the_invoices_of_their_customers_failed_ones_first() -> None:
+    def row(status: str, customer: str) -> Changed:
+        one = changed("charge", Facts(status=status))
+        return replace(one, known=replace(one.known, subject=f"con_1/{customer}"))
+
+    settled = {"pi_1": row("succeeded", "cus_1"), "pi_2": row("failed", "cus_2"), "pi_3": row("failed", "cus_3")}
+    assert unmatched_customers(settled, {"pi_3": "in_3"}) == [("cus_2", "open"), ("cus_1", None)]
+    both = {"pi_1": row("failed", "cus_1"), "pi_2": row("succeeded", "cus_1")}
+    assert unmatched_customers(both, {}) == [("cus_1", None)]
+    assert unmatched_customers({"pi_1": row("succeeded", "ch_1")}, {}) == []
 
 
 def test_what_is_past_already_is_put_off_so_that_it_is_not_read_at_every_poll() -> None:

@@ -47,12 +47,12 @@ def test_a_small_account_makes_one_list_call_and_an_ordinary_one_at_most_four(ti
     assert len(letters_of("normal", tick)) == 4
 
 
-def test_a_one_call_account_reads_14_other_things_a_day_by_the_clock() -> None:
+def test_a_one_call_account_reads_16_other_things_a_day_by_the_clock() -> None:
     tiers: tuple[Tier, ...] = ("tiny", "small")
     for tier in tiers:
         extras = [letter for tick in range(POLLS_A_DAY) for letter in extras_of(tier, tick)]
-        assert len(extras) == 14
-        assert set(extras) == set("ACFIS")
+        assert len(extras) == 16
+        assert set(extras) == set("ABCFIS")
 
 
 def test_an_hour_of_the_slot_is_five_open_sets_five_sweeps_and_one_each_of_the_rest() -> None:

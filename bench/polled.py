@@ -1,0 +1,248 @@
+"""The poller in one process with a simulated account: no network, no waiting, time that moves poll by poll.
+
+Everything but three seams is the real thing, PostgreSQL included: requests reach the simulator's ASGI application
+without a socket, records go into a list instead of Kafka, and requests are not paced, since simulated time stands
+while they are made.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+from unittest.mock import patch
+
+import httpx
+import psycopg
+from starlette.types import ASGIApp
+
+from runtime.database import Database
+from runtime.errors import BrokerError
+from runtime.kafka import Broker, Producer
+from runtime.migrations import migrate
+from runtime.settings import load_settings
+from runtime.vault import Keyring, PrivateKey
+from schemas.catalogue import RAW_TOPICS, Topic
+from schemas.envelope import Headers
+from services.console.schema import MIGRATIONS as CONSOLE
+from services.poller import lease as leases
+from services.poller.audit import Audit
+from services.poller.kinds import Kind
+from services.poller.limits import Limits
+from services.poller.outside import Outside
+from services.poller.schema import MIGRATIONS as POLLER
+from services.poller.session import Clients, Shell
+from services.poller.settings import Settings
+from services.poller.transport import StripeAddress, open_client
+from services.poller.work import Work
+from simulator.app import Simulator
+from simulator.clock import ManualClock
+
+ADDRESS = "http://127.0.0.1:9"
+WORKSPACE = "ws_1"
+_KINDS = {topic.name: cast(Kind, kind) for kind, topic in RAW_TOPICS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A raw record as the log has it."""
+
+    kind: Kind
+    key: str
+    id: str
+    version: int
+    value: bytes
+    change: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    partition: int = 0
+    offset: int = 0
+
+    def get(self, timeout: float | None = None) -> "_Placed":
+        return self
+
+
+@dataclass
+class MemoryLog:
+    """Takes the place of a producer. `keep` is given every raw record; `lose_next` acknowledgements are not given,
+    though the records are in the log: what a crash between publishing and committing leaves."""
+
+    keep: Callable[[Logged], object]
+    lose_next: int = 0
+    records: int = 0
+
+    def send(self, topic: Topic, *, subject: str, key: str, value: bytes | None, headers: Headers) -> _Placed:
+        self.records += 1
+        if (kind := _KINDS.get(topic.name)) is not None:
+            said = {name: text.decode() for name, text in headers}
+            found = Logged(kind, key, said["ce_id"], int(said["ce_objectversion"]), value or b"", said["ce_change"])
+            self.keep(found)
+        return _Placed()
+
+    def settle(self, acknowledgements: Sequence[Any], *, timeout: float = 60.0) -> None:
+        if self.lose_next and acknowledgements:
+            self.lose_next -= 1
+            raise BrokerError("the acknowledgement was lost")
+
+    def close(self, *, timeout: float = 5.0) -> None:
+        """There is nothing to let go of."""
+
+
+class _MemoryOutside(Outside):
+    def __init__(self, database: Database, log: MemoryLog) -> None:
+        super().__init__(database, Broker("nowhere:9"))
+        self._log = log
+
+    @property
+    def producer(self) -> Producer:
+        return cast(Producer, self._log)
+
+
+class _InProcessClients(Clients):
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(25.0)
+        self._app = app
+
+    def of(self, address: StripeAddress) -> httpx.AsyncClient:
+        if address not in self._open:
+            self._open[address] = open_client(address, inner=httpx.ASGITransport(self._app))
+        return self._open[address]
+
+
+class _Unpaced(Limits):
+    """Requests may be sent at once."""
+
+    def reserve(self, endpoint: str, now: float) -> float:
+        return now
+
+
+@dataclass
+class SteppedClock:
+    """Domain time that stands until it is moved; `at` in Unix seconds."""
+
+    at: int
+    rate: float = 1.0
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.at, UTC)
+
+    def machine_now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+@dataclass
+class PolledAccount:
+    """One connected account and the poller that reads it. `polls` counts polls after the first sync."""
+
+    simulator: Simulator
+    clock: SteppedClock
+    work: Work
+    shell: Shell
+    log: MemoryLog
+    admin_url: str
+    connection_id: str
+    polls: int = 0
+    _loop: asyncio.Runner = field(default_factory=asyncio.Runner)
+
+    @property
+    def now(self) -> int:
+        return self.clock.at
+
+    def move_to(self, at: int) -> None:
+        """Let time pass for the poller and the server; the company lives on when it is next asked, or told to."""
+        self.clock.at = at
+        cast(ManualClock, self.simulator.clock).set(at)
+
+    def poll(self) -> None:
+        """One turn of the connection, if it is due: its first sync, or a poll. What it asked is written down."""
+        self._loop.run(self._poll())
+
+    async def _poll(self) -> None:
+        for lease in await self.shell.outside.run(
+            lambda conn: leases.take_leases(conn, owner="in process", now=self.clock.now(), limit=1)
+        ):
+            await self.work.work(lease)
+            self.polls += lease.synced
+        await self.shell.audit.flush()
+
+    def said(self) -> dict[str, Any]:
+        """What the connection's card shows."""
+        found: dict[str, Any] = self.rows("SELECT to_jsonb(s) FROM poller.connection_status AS s")[0][0]
+        return found
+
+    def rows(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Rows of the poller's database, as its administrator sees them."""
+        with psycopg.connect(self.admin_url, autocommit=True) as db:
+            cursor = db.execute(cast(Any, statement), parameters)
+            return list(cursor.fetchall()) if cursor.description else []
+
+    def forget_pauses(self) -> None:
+        """After a failure the connection is taken up at the next turn, whatever the machine's time."""
+        self.rows("UPDATE poller.connections SET retry_at = NULL")
+
+    def close(self) -> None:
+        self._loop.run(self.shell.clients.close())
+        self._loop.close()
+        self.shell.outside.close()
+
+
+@contextmanager
+def polled_account(
+    simulator: Simulator,
+    *,
+    admin_url: str,
+    folder: Path,
+    keep: Callable[[Logged], object],
+    app: ASGIApp | None = None,
+    key: str = "disputes",
+) -> Iterator[PolledAccount]:
+    """A poller with tables of its own in the fresh database at `admin_url`, the account's key submitted and its first
+    sync made; `keep` gets every raw record. `app` stands before the simulator's, where requests are to be seen."""
+    migrate(admin_url, [CONSOLE, POLLER])
+    private = PrivateKey.generate()
+    (folder / "vault").write_text(private.encode())
+    keyring = Keyring([private])
+    connection_id = f"con_{secrets.token_hex(8)}"
+    _submit(admin_url, keyring, connection_id, simulator.keys.named(key).secret)
+    settings = load_settings(
+        Settings,
+        database_url=admin_url,
+        kafka_bootstrap_servers="nowhere:9",
+        stripe_api_base=ADDRESS,
+        vault_private_keys=folder / "vault",
+    )
+    log = MemoryLog(keep)
+    outside = _MemoryOutside(Database(admin_url, schema="poller", application="dropfix-poller"), log)
+    outside.open()
+    clock = SteppedClock(simulator.clock.now())
+    shell = Shell(outside, settings, clock, Audit(outside), _InProcessClients(app or simulator.app))
+    account = PolledAccount(simulator, clock, Work(shell, keyring), shell, log, admin_url, connection_id)
+    try:
+        with patch("services.poller.session.Limits", _Unpaced):
+            with psycopg.connect(admin_url) as db:
+                db.execute("SET search_path = poller")
+                leases.discover(db, now=clock.now())
+            account.poll()
+            if not account.rows("SELECT synced FROM poller.connections")[0][0]:
+                said = account.rows("SELECT state, reason FROM poller.connection_status")
+                raise RuntimeError(f"the first sync did not succeed: {said}")
+            yield account
+    finally:
+        account.close()
+
+
+def _submit(admin_url: str, keyring: Keyring, connection_id: str, key: str) -> None:
+    sealed = keyring.public.seal(key.encode(), associated=b"stripe_key:" + connection_id.encode())
+    with psycopg.connect(admin_url) as db:
+        db.execute("INSERT INTO control.workspaces VALUES (%s, 'Acme', now())", (WORKSPACE,))
+        db.execute(
+            "INSERT INTO control.connections (connection_id, workspace_id, sealed_key, key_id, key_kind, key_hint,"
+            " livemode_claimed, state, submitted_at)"
+            " VALUES (%s, %s, %s, %s, 'restricted', 'rk_test_…', false, 'submitted', now())",
+            (connection_id, WORKSPACE, sealed, keyring.public.key_id),
+        )
