@@ -45,7 +45,11 @@ class Answers:
         self._lookup = Lookup(company.world, company.ids)
         self._fields = searchables(company.ids)
         self._prepared: dict[tuple[object, ...], msgspec.Raw] | None = {} if prepared else None
-        self._memory = Memory(self._fields, lambda: company.world.now, search_lag)
+        self._memory = Memory(
+            self._fields,
+            lambda: company.world.now,
+            lambda: search_lag if faults.search_lag is None else faults.search_lag,
+        )
         company.world.listeners.append(self._memory.note)
         self._operations: Mapping[Action, Callable[[Asked], tuple[Json, int]]] = {
             "list": self._list,
@@ -76,7 +80,7 @@ class Answers:
                 raise forbidden(asked.key, permission, self._ids.account)
 
         return expansion(
-            query.expand,
+            [path for path in query.expand if path not in self._faults.lose_expand],
             node=node,
             listed=listed,
             shape=asked.view.shape,
@@ -145,7 +149,7 @@ class Answers:
             parse_search(text, resource.name, frozenset(fields.numbers), fields.fields),
             fields,
             self._memory,
-            indexed=self._world.now - self._memory.lag,
+            indexed=self._memory.indexed(),
             limit=query.limit(),
             after=_page_token(query.text("page")),
             counted="total_count" in query.expand,

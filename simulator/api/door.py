@@ -6,17 +6,20 @@ import binascii
 import itertools
 import logging
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from simulator.api.acts import Acts
 from simulator.api.answers import Answers, Asked, unknown_address
-from simulator.api.faults import HTML, FaultKind, Faults, error_of
+from simulator.api.faults import HANG_SECONDS, Fault, Faults, error_of
 from simulator.api.keys import Key, KeyRing, forbidden
 from simulator.api.limits import Limits
 from simulator.api.routes import Route, route
+from simulator.api.spoilt import HalfResponse, spoilt
 from simulator.api.stats import Stats
 from simulator.api.versions import shape_of
 from simulator.clock import Clock
@@ -27,8 +30,6 @@ from simulator.render.all import RENDERERS
 from simulator.render.view import Json, View
 
 logger = logging.getLogger(__name__)
-
-HANG_SECONDS = 600
 
 
 class Door:
@@ -58,6 +59,7 @@ class Door:
         self._version = version
         self._business = business
         self._pretty = pretty
+        self._acts = Acts(company)
         self._answers = Answers(company, faults, search_lag=search_lag, prepared=prepared)
         self._tokens = Chance(clock.now(), 0x70CE)
         self._requests = itertools.count(1)
@@ -72,27 +74,45 @@ class Door:
         version = request.headers.get("stripe-version", self._version)
         headers = {"Request-Id": request_id, "Stripe-Version": version}
         await self._faults.delay()
-        fault: FaultKind | None = None
+        fault: Fault | None = None
         try:
             if request.method not in {"GET", "HEAD"}:
                 raise self._refused(request.method, path)
             found = route(path.removeprefix("/v1/").strip("/"))
             self._stats.read("unknown" if found is None else found.operation)
             key = self._keys.authenticate(_secret(request.headers))
-            fault = self._faults.next(path)
-            if fault in {"500", "503", "429", "lock", "401"}:
-                raise error_of(fault, key)
-            if fault == "html":
-                return Response(HTML, 200, headers, "text/html; charset=utf-8")
-            if fault == "hang":
-                await asyncio.sleep(HANG_SECONDS)
+            fault = self._faults.next(path, "" if found is None else found.operation)
+            if fault is not None:
+                spoilt = await self._befall(fault, found, request, key)
+                if spoilt is not None:
+                    spoilt.headers.update(headers)
+                    return spoilt
             body = self._answer(found, path, request, key, version)
         except ApiError as error:
             self._stats.answered(error.status)
             return self._response(error.body(request_id), error.status, {**headers, **error.headers})
         self._stats.answered(200)
         answer = self._response(body, 200, headers)
-        return HalfResponse(answer) if fault == "half" else answer
+        return HalfResponse(answer) if fault is not None and fault.kind == "half" else answer
+
+    async def _befall(self, fault: Fault, found: Route | None, request: Request, key: Key) -> Response | None:
+        """What a fault does before the answer, or the answer that it is; raises the error that it is."""
+        permission = "" if found is None else found.permission
+        error = error_of(fault, key, permission=permission, account=self._company.ids.account)
+        if error is not None:
+            raise error
+        if fault.kind in {"hang", "slow"}:
+            await asyncio.sleep(HANG_SECONDS if fault.seconds is None else fault.seconds)
+        cursor = request.query_params.get("starting_after", "")
+        if fault.kind == "act":
+            self._act(fault.act)
+        elif fault.kind == "delete_cursor" and cursor.startswith("cus_"):
+            self._act({"do": "delete_customer", "customer": cursor})
+        return spoilt(fault)
+
+    def _act(self, wanted: Mapping[str, Any]) -> None:
+        self._company.world.advance(self._clock.now())
+        self._acts.perform(wanted)
 
     def _refused(self, method: str, path: str) -> ApiError:
         """This server only reads; who tries to write has a bug worth counting."""
@@ -121,18 +141,6 @@ class Door:
         if self._pretty:
             content = msgspec.json.format(content, indent=2)
         return Response(content, status, dict(headers), "application/json")
-
-
-class HalfResponse(Response):
-    """Promises a whole answer, sends half of it and hangs up."""
-
-    def __init__(self, whole: Response) -> None:
-        super().__init__(whole.body, whole.status_code, media_type="application/json")
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        half = bytes(self.body[: len(self.body) // 2])
-        await send({"type": "http.response.body", "body": half, "more_body": True})
 
 
 def _secret(headers: Mapping[str, str]) -> str:

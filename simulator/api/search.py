@@ -245,15 +245,21 @@ class Memory:
     It finds objects by what they were, and answers with what they are, as Stripe does.
     """
 
-    def __init__(self, fields: Mapping[str, Searchable], now: Callable[[], int], lag: int) -> None:
-        self.lag = lag
+    def __init__(self, fields: Mapping[str, Searchable], now: Callable[[], int], lag: Callable[[], int]) -> None:
         self._fields = fields
         self._now = now
+        self._lag = lag
+        self._indexed = 0
         self._old: deque[tuple[int, Any, dict[str, Any]]] = deque()
+
+    def indexed(self) -> int:
+        """The instant up to which everything is known; it never goes back, however far the index falls behind."""
+        self._indexed = max(self._indexed, self._now() - self._lag())
+        return self._indexed
 
     def note(self, thing: object) -> None:
         """`thing` is about to change."""
-        if self.lag:
+        if self.indexed() < self._now():
             name = next((name for kind, name in _NAMES if isinstance(thing, kind)), None)
             if name is not None:
                 fields = self._fields[name]
@@ -270,7 +276,7 @@ class Memory:
         return found
 
     def _forget(self) -> None:
-        indexed = self._now() - self.lag
+        indexed = self.indexed()
         while self._old and self._old[0][0] <= indexed:
             self._old.popleft()
 

@@ -136,12 +136,8 @@ def catalogue(opened_at: int) -> Catalogue:
             for family in families:
                 for interval, count in family.cadences:
                     plan = _plan(family, currency, (interval, count), number=len(plans), created=created)
-                    plans[family.key, currency, cadence_of(plan)] = plan
+                    plans[family.key, currency, plan.cadence] = plan
     return Catalogue(plans, {coupon.name: coupon for coupon in _coupons(created)})
-
-
-def cadence_of(plan: Plan) -> str:
-    return plan.interval if plan.interval_count == 1 else f"{plan.interval_count} {plan.interval}"
 
 
 def _plan(family: _Family, currency: str, cadence: tuple[Interval, int], *, number: int, created: int) -> Plan:

@@ -50,6 +50,39 @@ DEBIT_FAILED = Decline(
     None, "R01",
 )  # fmt: skip
 
+_NAMED = {
+    decline.reason: decline
+    for decline in (
+        INSUFFICIENT, GENERIC, DO_NOT_HONOR, EXPIRED, LOST, STOLEN, REVOKED, BLOCKED, AUTHENTICATE, AUTHENTICATE_CHARGED
+    )
+} | {AUTHENTICATE.reason: AUTHENTICATE}  # fmt: skip
+_HARD = frozenset(
+    {"incorrect_number", "pickup_card", "revocation_of_all_authorizations", "transaction_not_allowed"}
+)  # those that Stripe does not retry, beside the ones above
+_SOFT = frozenset({
+    "approve_with_id", "call_issuer", "card_not_supported", "card_velocity_exceeded", "currency_not_supported",
+    "duplicate_transaction", "fraudulent", "invalid_account", "invalid_amount", "issuer_not_available",
+    "new_account_information_available", "no_action_taken", "not_permitted", "processing_error", "reenter_transaction",
+    "restricted_card", "security_violation", "service_not_allowed", "stop_payment_order", "try_again_later",
+    "withdrawal_count_limit_exceeded",
+})  # fmt: skip
+_CODES = {"processing_error": "processing_error", "incorrect_number": "incorrect_number"}
+REASONS = tuple(sorted(_NAMED.keys() | _HARD | _SOFT))
+"""The decline codes that an attempt can be made to fail with."""
+
+
+def declined(reason: str) -> Decline | None:
+    """A decline of that code, or None for one that banks do not give."""
+    if reason in _NAMED:
+        return _NAMED[reason]
+    if reason not in REASONS:
+        return None
+    hard = reason in _HARD
+    advice = "do_not_try_again" if hard else "try_again_later"
+    code = _CODES.get(reason, "card_declined")
+    return Decline(code, reason, "Your card was declined.", reason, "05", advice, hard=hard)
+
+
 _BRANDS = ((6.0, "visa"), (3.0, "mastercard"), (0.7, "amex"), (0.3, "discover"))
 
 

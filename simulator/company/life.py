@@ -68,7 +68,8 @@ class LivingCompany:
         self._world.alarm(at, number, self._arrive, number)
 
     def _arrive(self, world: World, number: int) -> None:
-        customer = new_customer(world, number, self._growth.email_domain)
+        """The sign-up `number`; customers whom a director made have numbers of their own."""
+        customer = new_customer(world, len(world.customers), self._growth.email_domain)
         customers.join(world, customer)
         chance = customer.chance
         wait = chance.between(1, 900) if chance.happens(0.96) else chance.between(DAY, 4 * DAY)

@@ -67,6 +67,11 @@ class Plan:
     round_up: bool = True
     created: int = 0
 
+    @property
+    def cadence(self) -> str:
+        """`month`, `2 week`: how the catalogue names its interval."""
+        return self.interval if self.interval_count == 1 else f"{self.interval_count} {self.interval}"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coupon:

@@ -110,7 +110,14 @@ def _charge(world: World, intent: PaymentIntent, method: PaymentMethod) -> Charg
 
 def _debit_settles(world: World, charge: Charge) -> None:
     if charge.status == "pending":
-        _conclude(world, charge, world.life.debit_outcome(charge))
+        ordered = world.ordered_ends.get(charge.customer.number)
+        _conclude(world, charge, ordered.pop(0) if ordered else world.life.debit_outcome(charge))
+
+
+def settle(world: World, charge: Charge, decline: Decline | None) -> None:
+    """The bank's answer to a pending charge: None is the money."""
+    if charge.status == "pending":
+        _conclude(world, charge, decline)
 
 
 def _conclude(world: World, charge: Charge, decline: Decline | None) -> None:

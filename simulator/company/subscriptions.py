@@ -204,6 +204,19 @@ def _renew(world: World, subscription: Subscription) -> None:
     world.life.period_started(subscription)
 
 
+def renew_now(world: World, subscription: Subscription) -> None:
+    """The next period of every item begins now instead of at its time."""
+    subscription.anchor = world.now
+    for item in subscription.items:
+        restart(item, world.now)
+        _take_up(world, subscription, item)
+    if subscription.cancel_at_period_end:
+        cancel_later(world, subscription, feedback=subscription.feedback)
+    _bill(world, subscription, subscription.items)
+    _schedule(world, subscription)
+    world.life.period_started(subscription)
+
+
 def _take_up(world: World, subscription: Subscription, item: Item) -> None:
     """What was put off to the end of the period."""
     if item.next_plan is None and item.next_quantity is None:

@@ -8,7 +8,7 @@ off where all items of a subscription are billed together.
 from dataclasses import replace
 
 from simulator.company import invoicing, items, subscriptions
-from simulator.company.catalogue import CURRENCIES, cadence_of
+from simulator.company.catalogue import CURRENCIES
 from simulator.company.model import Coupon, Customer, Discount, Item, Plan, Subscription
 from simulator.company.offers import Offer, seats
 from simulator.company.periods import DAY, HOUR
@@ -76,7 +76,7 @@ def plan_trial(world: World, subscription: Subscription) -> None:
 
 def _together(subscription: Subscription) -> bool:
     """Whether all items are billed by the same invoice."""
-    return len({cadence_of(item.plan) for item in subscription.items}) == 1
+    return len({item.plan.cadence for item in subscription.items}) == 1
 
 
 def _coupon(world: World, subscription: Subscription, *, amounts: bool = True) -> Coupon:
@@ -120,7 +120,7 @@ def _other_tiers(world: World, subscription: Subscription) -> None:
 
 
 def _sibling(world: World, item: Item, family: str) -> Plan | None:
-    return world.catalogue.find(family, item.plan.currency, cadence_of(item.plan))
+    return world.catalogue.find(family, item.plan.currency, item.plan.cadence)
 
 
 def _add_on(world: World, subscription: Subscription) -> None:
@@ -146,7 +146,7 @@ def _no_seats(world: World, subscription: Subscription) -> None:
 
 def _back_to_months(world: World, subscription: Subscription) -> None:
     item = subscription.items[0]
-    if len(subscription.items) == 1 and cadence_of(item.plan) == "year" and not item.plan.tiers:
+    if len(subscription.items) == 1 and item.plan.cadence == "year" and not item.plan.tiers:
         plan = world.catalogue.find(item.plan.family, subscription.currency, "month")
         if plan is not None:
             subscriptions.change(world, subscription, item, plan=plan)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 
 from simulator.company import customers, subscriptions
-from simulator.company.catalogue import cadence_of
 from simulator.company.chance import Chance
 from simulator.company.habits import new_method
 from simulator.company.model import Item, PauseBehaviour, Subscription
@@ -77,7 +76,7 @@ def _switch_plan(world: World, subscription: Subscription) -> None:
         return
     place = _LADDER.index(item.plan.family)
     family = _LADDER[place + 1 if place == 0 or (place == 1 and chance.happens(0.65)) else place - 1]
-    plan = world.catalogue.find(family, subscription.currency, cadence_of(item.plan))
+    plan = world.catalogue.find(family, subscription.currency, item.plan.cadence)
     if plan is not None:
         subscriptions.change(world, subscription, item, plan=plan, proration=proration_of(chance, item))
 
@@ -85,7 +84,7 @@ def _switch_plan(world: World, subscription: Subscription) -> None:
 def _go_yearly(world: World, subscription: Subscription) -> None:
     """The commitment discount: a year at the price of ten months."""
     item = subscription.items[0]
-    if len(subscription.items) == 1 and cadence_of(item.plan) == "month":
+    if len(subscription.items) == 1 and item.plan.cadence == "month":
         plan = world.catalogue.find(item.plan.family, subscription.currency, "year")
         if plan is not None:
             subscriptions.change(world, subscription, item, plan=plan)

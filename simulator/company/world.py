@@ -113,8 +113,10 @@ class World:
         self.life: Life
         self.desk: Desk
         self.witness: Witness
-        self.ordered: dict[int, list[Decline]] = {}
-        """By customer number: how the next attempts fail, whatever life would say."""
+        self.ordered: dict[int, list[Decline | int | None]] = {}
+        """By customer number: how the next attempts end, whatever life would say (see `Life.outcome`)."""
+        self.ordered_ends: dict[int, list[Decline | None]] = {}
+        """The same for what a bank says in the end (see `Life.debit_outcome`)."""
         self.listeners: list[Callable[[object], None]] = []
         """Called with an object before something that search can see changes on it."""
         self.observers: list[Callable[[int], None]] = []
@@ -137,14 +139,14 @@ class World:
         events = 0
         queue = self._queue
         while queue and queue[0][0] <= to:
-            time, number, stream, action, args = heapq.heappop(queue)
+            time, number, _, action, args = heapq.heappop(queue)
             self.now = time
             action(self, *args)
             events += 1
             if self._changed:
                 self._settle()
             for observer in self.observers:
-                observer(stream if number == _NOBODY else number)
+                observer(len(self.customers) - 1 if number == _NOBODY else number)
         self.now = max(self.now, to)
         return events
 
