@@ -1,5 +1,7 @@
 """Dunning's process: its processor, run by the pipeline, and the sender beside it."""
 
+from threading import Event
+
 from pipeline.ending import end_process
 from pipeline.log import LogReader
 from pipeline.worker import run_consumer
@@ -18,7 +20,7 @@ def serve(settings: DunningSettings, frame: Frame) -> None:
     """Consume and send until told to stop."""
     database = Database(url=settings.database_url.get_secret_value(), schema=GROUP, application="dropfix-dunning-mail")
     broker = Broker.of(settings)
-    log_reader = LogReader(broker, client_id="dunning-mail")
+    log_reader, written = LogReader(broker, client_id="dunning-mail"), Event()
     sender = MailSender(
         database,
         log_reader,
@@ -27,10 +29,11 @@ def serve(settings: DunningSettings, frame: Frame) -> None:
         links=links_of(settings),
         health=frame.health,
         failed=end_process,
+        written=written,
     )
     sender.start()
     try:
-        run_consumer(DunningProcessor(), settings, frame, source=settings.source)
+        run_consumer(DunningProcessor(), settings, frame, source=settings.source, written=written)
     finally:
         sender.stop()
         log_reader.close()
