@@ -8,13 +8,16 @@ from typing import Any
 import httpx
 
 from cli.console_api import ConsoleApi
-from cli.errors import CHECK_FAILED, NOT_RUNNING, USAGE, CommandError
+from cli.errors import CHECK_FAILED, FAILED, NOT_RUNNING, USAGE, CommandError
 from cli.first_minute import Expected, FirstMinute, show
 from cli.output import step, suggest
 
 WORKSPACE = "Northwind Analytics"
 EMAIL = "founder@northwind.example"
 CUSTOMERS_DOMAIN = "customers.example"
+
+SENDER: dict[str, Any] = {"address": "billing@northwind.example", "name": WORKSPACE, "reply_to": EMAIL}
+TEST_WITHIN_S = 60.0
 
 ARMING: tuple[tuple[str, dict[str, Any]], ...] = (
     (
@@ -26,15 +29,12 @@ ARMING: tuple[tuple[str, dict[str, Any]], ...] = (
             "address": "Northwind Analytics, 12 Harbour Street, Hamburg",
         },
     ),
-    (
-        "dunning.sender",
-        {"address": "billing@northwind.example", "name": WORKSPACE, "reply_to": EMAIL, "passed": True},
-    ),
+    ("dunning.sender", SENDER),
     ("dunning.allow_list", {"entries": [f"@{CUSTOMERS_DOMAIN}"]}),
     ("dunning.sending", {"mode": "on"}),
 )
-"""What a person decides before emails go, as (kind, detail). The account is in test mode, so that only the simulated
-customers are on the list, and the server they are handed to is the local sink."""
+"""What a person decides before emails go, as (kind, detail), beside the sender's test. The account is in test mode, so
+that only the simulated customers are on the list, and the server they are handed to is the local sink."""
 
 
 def connect(api: ConsoleApi, *, stripe: str, password: str) -> str:
@@ -46,11 +46,36 @@ def connect(api: ConsoleApi, *, stripe: str, password: str) -> str:
         api.post("/api/setup", {"workspace": WORKSPACE, "email": EMAIL, "password": password})
     if not api.get("/api/stripe/status")["connections"]:
         for kind, detail in ARMING:
-            api.post("/api/decisions", {"kind": kind, "detail": detail, "why": "the demo comes armed, to its own sink"})
+            _decide(api, kind, detail)
         step("connecting the account with its restricted key")
         keys = told_by(stripe, "/_keys")["keys"]
         api.post("/api/stripe/connect", {"key": next(key["secret"] for key in keys if key["name"] == "full")})
+        prove_sender(api)
     return str(api.post("/api/sign_in_link", {"email": EMAIL})["url"])
+
+
+def prove_sender(api: ConsoleApi) -> None:
+    """Have a test email sent, and say that it arrived, once the mail server has it; raises CommandError."""
+    asked = _decide(api, "dunning.test_send", {"to": EMAIL})["decision_id"]
+    deadline = time.monotonic() + TEST_WITHIN_S
+    while (test := _test_of(api, asked)) is None or test["state"] in {"waiting", "sending"}:
+        if time.monotonic() > deadline:
+            raise CommandError("the test email of the sender did not go", remedy="see the log of dunning", code=FAILED)
+        time.sleep(0.2)
+    if test["state"] != "sent":
+        raise CommandError(f"the test email of the sender did not go: {test['reply']}", code=FAILED)
+    _decide(api, "dunning.sender", {**SENDER, "passed": True})
+
+
+def _test_of(api: ConsoleApi, decision_id: str) -> dict[str, Any] | None:
+    tests: list[dict[str, Any]] = api.get("/api/decisions")["sender_tests"]
+    return next((test for test in tests if test["decision_id"] == decision_id), None)
+
+
+def _decide(api: ConsoleApi, kind: str, detail: dict[str, Any]) -> dict[str, Any]:
+    why = "the demo comes armed, to its own sink"
+    decided: dict[str, Any] = api.post("/api/decisions", {"kind": kind, "detail": detail, "why": why})
+    return decided
 
 
 async def check(first: FirstMinute, *, stripe: str, as_json: bool) -> None:

@@ -111,6 +111,19 @@ class DunningPolicy(Detail):
         return self
 
 
+USUAL_DUNNING = DunningPolicy(
+    days=(0, 3, 7),
+    wait_minutes=60,
+    first_hour=9,
+    last_hour=17,
+    gap_hours=24,
+    recovery_days=30,
+    stop_when_canceling=True,
+    thresholds={},
+)
+"""What dunning goes by where nothing was decided."""
+
+
 class DunningSender(Detail):
     """Who dunning emails are from. It counts once `passed`: a test email from it arrived, and a person said so."""
 

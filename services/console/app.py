@@ -19,7 +19,7 @@ from runtime.logs import get_logger
 from runtime.service import Frame
 from services.console.connections import Connections
 from services.console.decisions import Decisions
-from services.console.episodes import EpisodeStore
+from services.console.episodes import EpisodeStore, has_passed
 from services.console.figures import FigureStore
 from services.console.live import LiveUpdates
 from services.console.overview import overview_of, scope_of
@@ -77,7 +77,7 @@ def assembled(settings: ConsoleSettings, frame: Frame, *, address: str) -> Itera
             watched = connections.watched(workspace_id)
             scope, now = scope_of(watched), frame.clock.now()
             seen = overview_of(scope, figures.figures(workspace_id, scope, now))
-            return watched, seen, episodes.recovery(workspace_id, scope, now)
+            return watched, seen, episodes.recovery(workspace_id, scope, now), episodes.sender_tests(workspace_id)
 
         store = Store(pool)
         live = LiveUpdates(database, look, health=frame.health, failed=faults.append)
@@ -93,7 +93,7 @@ def assembled(settings: ConsoleSettings, frame: Frame, *, address: str) -> Itera
                 store=store,
                 write_keys=WriteKeys(store.use_write_key),
                 connections=connections,
-                decisions=Decisions(pool, clock=frame.clock, decided=relay.wake),
+                decisions=Decisions(pool, clock=frame.clock, decided=relay.wake, has_passed=has_passed),
                 figures=figures,
                 people=PeopleStore(pool),
                 episodes=episodes,

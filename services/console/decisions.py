@@ -1,12 +1,13 @@
 """What people decide: checked, kept and put on `control.decision.v1` in one transaction, and read back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
 from psycopg.types.json import Jsonb
+from pydantic import ValidationError
 
 from pipeline.outbox import row_of, write_rows
 from pipeline.processor import Message
@@ -18,6 +19,9 @@ from schemas.errors import InvalidDecision
 from schemas.events.control import Decision
 from schemas.events.decisions import (
     LEAD,
+    USUAL_DUNNING,
+    DunningAllowList,
+    DunningPolicy,
     DunningSender,
     DunningSending,
     SignalThresholds,
@@ -35,7 +39,9 @@ SOURCE = "dropfix/console"
 HISTORY = 50
 USUAL_HISTORY_DAYS = 30
 """What the detector goes by where nothing was decided."""
-_SETTINGS = ("workspace.settings", "signals.thresholds", "dunning.sender", "dunning.sending")
+_IN_PARTS = frozenset({"workspace.settings", "signals.thresholds"})
+"""Kinds whose decisions each change some fields, and leave the others as they were."""
+_SETTINGS = (*_IN_PARTS, "dunning.policy", "dunning.sender", "dunning.sending", "dunning.allow_list")
 _MAX_WHY = 500
 _SQL = statements("decisions")
 
@@ -67,8 +73,10 @@ class Decided:
 
     settings: WorkspaceSettings = field(default_factory=WorkspaceSettings)
     thresholds: SignalThresholds = field(default_factory=SignalThresholds)
+    policy: DunningPolicy = USUAL_DUNNING
     sender: DunningSender | None = None
     sending: DunningSending | None = None
+    allowed: tuple[str, ...] = ()
     pending_from: datetime | None = None
 
     @property
@@ -93,11 +101,15 @@ def _in_words(value: object) -> str:
 class Decisions:
     """The decisions of all workspaces; every method names one, and sees no other."""
 
-    def __init__(self, pool: Pool, *, clock: Clock, decided: Callable[[], None]) -> None:
-        """`decided` is called after a commit that left a decision in the outbox."""
+    def __init__(
+        self, pool: Pool, *, clock: Clock, decided: Callable[[], None], has_passed: Callable[[Db, str, str], bool]
+    ) -> None:
+        """`decided` is called after a commit that left a decision in the outbox; `has_passed` says whether a test
+        email of a workspace went from an address."""
         self._pool = pool
         self._clock = clock
         self._decided = decided
+        self._has_passed = has_passed
 
     def decide(
         self,
@@ -117,9 +129,24 @@ class Decisions:
         with self._pool.connection(timeout=BORROW_WITHIN_S) as db:
             if connection_id is not None:
                 _must_be_of(db, workspace_id, connection_id)
+            if kind == "dunning.sender" and checked.get("passed"):
+                self._must_have_passed(db, workspace_id, checked["address"])
             write_decision(db, decision)
         self._decided()
         return decision
+
+    def _must_have_passed(self, db: Db, workspace_id: str, address: str) -> None:
+        """Nobody can say of an address that its test arrived before one went from it."""
+        known = self._decided_in(db, workspace_id).sender
+        if known is not None and known.passed and known.address == address:
+            return
+        if not self._has_passed(db, workspace_id, address):
+            raise Refused(
+                "not_tested",
+                f"No test email went from {address} yet.",
+                "Send one, look whether it arrived, and then say so.",
+                HTTPStatus.CONFLICT,
+            )
 
     def history(self, workspace_id: str, after: tuple[str, str] | None = None) -> list[Entry]:
         """Decisions, the latest first; at most HISTORY of them, those before `after` (decided at, id)."""
@@ -131,9 +158,11 @@ class Decisions:
 
     def decided(self, workspace_id: str) -> Decided:
         """What the workspace has set."""
-        parameters = {"workspace_id": workspace_id, "kinds": list(_SETTINGS)}
         with self._pool.connection(timeout=BORROW_WITHIN_S) as db:
-            rows = db.execute(_SQL["of_kinds"], parameters).fetchall()
+            return self._decided_in(db, workspace_id)
+
+    def _decided_in(self, db: Db, workspace_id: str) -> Decided:
+        rows = db.execute(_SQL["of_kinds"], {"workspace_id": workspace_id, "kinds": list(_SETTINGS)}).fetchall()
         return decided_of(rows, self._clock.now())
 
 
@@ -141,17 +170,30 @@ def decided_of(rows: list[tuple[Any, ...]], now: datetime) -> Decided:
     """(kind, detail, effective at), in the order in which they count, folded: every field as it was last given."""
     given: dict[str, dict[str, Any]] = {}
     for kind, detail, _ in rows:
-        before = given.get(kind, {}) if kind in {"workspace.settings", "signals.thresholds"} else {}
+        before = given.get(kind, {}) if kind in _IN_PARTS else {}
         given[kind] = {**before, **detail}
     ahead = [effective_at for _, _, effective_at in rows if effective_at > now]
     sender, sending = given.get("dunning.sender"), given.get("dunning.sending")
     return Decided(
         settings=WorkspaceSettings(**given.get("workspace.settings", {})),
         thresholds=SignalThresholds(**given.get("signals.thresholds", {})),
+        policy=_policy_of(detail for kind, detail, _ in rows if kind == "dunning.policy"),
         sender=DunningSender(**sender) if sender else None,
         sending=DunningSending(**sending) if sending else None,
+        allowed=DunningAllowList(**given.get("dunning.allow_list", {"entries": ()})).entries,
         pending_from=max(ahead, default=None),
     )
+
+
+def _policy_of(changes: Iterable[Mapping[str, Any]]) -> DunningPolicy:
+    """The policy that holds. A change that does not go with those before it has no effect, as in dunning itself."""
+    policy = USUAL_DUNNING
+    for change in changes:
+        try:
+            policy = DunningPolicy(**{**policy.model_dump(), **change})
+        except ValidationError:
+            continue
+    return policy
 
 
 def new_decision(

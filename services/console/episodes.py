@@ -11,10 +11,11 @@ from runtime.database import Connection as Db
 from runtime.database import Pool
 from services.console.figures import PAGE, Page, Place, in_scope, rows_or_none
 from services.console.overview import RECENT, Scope
-from services.console.recovery import AT_STAKE_NOW, AfterStep, Email, Episode, Recovery
+from services.console.recovery import AT_STAKE_NOW, AfterStep, Email, Episode, Recovery, SenderTest
 from services.console.sql import statements
 from services.console.store import BORROW_WITHIN_S
 
+SENDER_TESTS = 3
 _SQL = statements("episodes")
 
 
@@ -74,11 +75,23 @@ class EpisodeStore:
             found = _named(db, workspace_id, scope, [Episode(*row) for row in rows])
         return found[0] if found else None
 
+    def sender_tests(self, workspace_id: str) -> list[SenderTest]:
+        """The latest test emails, the last first."""
+        parameters = {"workspace_id": workspace_id, "limit": SENDER_TESTS}
+        with self._pool.connection(timeout=BORROW_WITHIN_S) as db:
+            return [SenderTest(*row) for row in _rows(db, "sender_tests", parameters) or ()]
+
     def emails(self, workspace_id: str, scope: Scope, episode_id: str) -> list[Email]:
         """The emails of an episode, in their order."""
         with self._pool.connection(timeout=BORROW_WITHIN_S) as db:
             rows = _rows(db, "emails", in_scope(workspace_id, scope) | {"episode_id": episode_id}) or ()
             return [Email(*row) for row in rows]
+
+
+def has_passed(db: Db, workspace_id: str, address: str) -> bool:
+    """Whether a mail server took a test email from this address."""
+    rows = _rows(db, "has_passed", {"workspace_id": workspace_id, "address": address})
+    return bool(rows and rows[0][0])
 
 
 def _rows(db: Db, statement: str, parameters: Mapping[str, Any]) -> list[TupleRow] | None:

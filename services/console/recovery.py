@@ -182,6 +182,36 @@ class Email:
 
 
 @dataclass(frozen=True, slots=True)
+class SenderTest:
+    """A test email that somebody asked for. `sender` is None until it is tried; `changed_at` is machine time."""
+
+    decision_id: str
+    asked_at: datetime
+    recipient: str
+    sender: str | None
+    state: str
+    reply: str | None
+    changed_at: datetime | None
+
+    @property
+    def under_way(self) -> bool:
+        return self.state in {"waiting", "sending"}
+
+    @property
+    def says(self) -> str:
+        """What became of it, in a sentence."""
+        if self.state == "waiting":
+            return f"A test email to {self.recipient} is on its way to the mail server."
+        if self.state == "sending":
+            return f"The mail server is being handed a test email to {self.recipient}."
+        if self.state == "sent":
+            return f"The mail server took the test email to {self.recipient}."
+        if self.state == "unknown":
+            return f"It is unknown whether the test email to {self.recipient} went. Send another."
+        return f"The test email to {self.recipient} was not sent."
+
+
+@dataclass(frozen=True, slots=True)
 class AfterStep:
     """Of all episodes whose last email was `step` (0: none went), what of one currency was at stake and came back."""
 

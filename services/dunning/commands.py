@@ -6,7 +6,6 @@ reach it (`context.obj`). What looks, and arming, use dunning's own tables.
 
 import json
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, LiteralString, NoReturn, Protocol
 
@@ -17,8 +16,7 @@ from psycopg.sql import SQL
 from rich.console import Console
 from rich.table import Table
 
-from schemas.currencies import is_currency
-from schemas.money import exponent, format_amount
+from schemas.money import format_amount, minor_units
 from services.dunning.armoury import arm_database
 from services.dunning.holds import HOLDS
 
@@ -107,7 +105,7 @@ def record(
     detail = {
         "user_id": user,
         "email": email,
-        "amount": minor_units(amount, currency),
+        "amount": amount_of(amount, currency),
         "currency": currency.lower(),
         "name": name,
         "pay_url": pay_url,
@@ -182,20 +180,15 @@ def arm(
     _err.print("[green]✓[/] this database sends from here on")
 
 
-def minor_units(amount: str, currency: str) -> int:
-    """`49.00` usd is 4900; ends the command where it is no amount of that currency."""
-    code = currency.lower()
-    if not is_currency(code):
-        _fail(f"{currency!r} is no currency that Stripe knows; one is usd", USAGE)
+def amount_of(amount: str, currency: str) -> int:
+    """`49.00` usd is 4900; ends the command where it is no amount of that currency, or nothing."""
     try:
-        minor = Decimal(amount).scaleb(exponent(code))
-    except InvalidOperation:
-        minor = Decimal("NaN")
-    if not minor.is_finite():
-        _fail(f"{amount!r} is no amount; one is 49.00", USAGE)
-    if minor <= 0 or minor != minor.to_integral_value():
-        _fail(f"an amount of {code} is above 0 and has {exponent(code)} decimals at most; {amount} has not", USAGE)
-    return int(minor)
+        minor = minor_units(amount, currency.lower())
+    except ValueError as error:
+        _fail(str(error), USAGE)
+    if minor == 0:
+        _fail("an amount is above 0", USAGE)
+    return minor
 
 
 def _decide(

@@ -68,3 +68,11 @@ ORDER BY step, at, attempt
 -- name: names
 SELECT connection_id, customer_id, coalesce(nullif(name, ''), nullif(email, '')) FROM analytics.customers
 WHERE workspace_id = %(workspace_id)s AND connection_id = ANY(%(connections)s) AND customer_id = ANY(%(ids)s)
+
+-- name: sender_tests
+SELECT decision_id, asked_at, recipient, sender, state, reply, changed_at FROM analytics.dunning_sender_tests
+WHERE workspace_id = %(workspace_id)s ORDER BY asked_at DESC, decision_id DESC LIMIT %(limit)s
+
+-- name: has_passed
+SELECT EXISTS (SELECT FROM analytics.dunning_sender_tests
+    WHERE workspace_id = %(workspace_id)s AND lower(sender) = lower(%(address)s) AND state = 'sent')

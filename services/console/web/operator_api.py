@@ -179,7 +179,10 @@ def decisions(console: ConsoleHere, workspace: str | None = None) -> Any:
         "settings": decided.settings.model_dump(),
         "history_days": decided.history_days,
         "sender": decided.sender.model_dump() if decided.sender else None,
+        "sender_tests": [asdict(test) for test in console.episodes.sender_tests(workspace_id)],
         "sending": decided.mode,
+        "policy": decided.policy.model_dump(mode="json"),
+        "allowed": decided.allowed,
         "history": [
             {**entry.decision.model_dump(mode="json"), "by": entry.by}
             for entry in console.decisions.history(workspace_id)

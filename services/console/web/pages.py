@@ -13,6 +13,7 @@ from services.console.web import (
     integrations,
     operator_api,
     people,
+    recovery_settings,
     sign_in,
     stream,
     tracking,
@@ -34,7 +35,7 @@ class VersionedFiles(StaticFiles):
 
 def add_to(app: FastAPI) -> None:
     """Routes, files and failures."""
-    for part in (sign_in, dashboard, people, dunning, integrations, workspace, tracking, stream):
+    for part in (sign_in, dashboard, people, dunning, integrations, workspace, recovery_settings, tracking, stream):
         app.include_router(part.router)
     for part in (operator_api, intake_api, health):
         app.include_router(part.router)

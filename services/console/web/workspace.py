@@ -1,4 +1,4 @@
-"""Settings → Workspace: how the company presents itself, its zone, thresholds and sending; every change a decision."""
+"""Settings → Workspace: how the company presents itself, its zone and thresholds; every change is a decision."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -15,9 +15,11 @@ from services.console.errors import Refused
 from services.console.model import Member
 from services.console.web.context import Console, ConsoleHere, FormHere, MemberHere, allow, text_of
 from services.console.web.render import render
+from services.console.web.settings_form import changed, texts
 
 router = APIRouter(prefix="/settings/workspace")
 _PAGE = "/settings/workspace"
+_GENERAL = ("name", "timezone", "locale", "color", "logo_url", "address")
 
 
 @router.get("")
@@ -38,45 +40,18 @@ def change(request: Request, console: ConsoleHere, member: MemberHere, form: For
                 member.workspace_id, kind, detail, decided_by=member.member_id, why=text_of(form, "why")
             )
     except Refused as refusal:
-        return _page(request, console, member, refusal=refusal, section=section, given=_texts(form))
+        return _page(request, console, member, refusal=refusal, section=section, given=texts(form))
     return RedirectResponse(_PAGE, HTTPStatus.SEE_OTHER)
 
 
 def _asked(section: str, form: FormData, decided: Decided) -> tuple[str, dict[str, Any]]:
     if section == "general":
-        return "workspace.settings", _changed(form, decided.settings.model_dump(), ("name", "timezone"))
+        return "workspace.settings", changed(form, decided.settings.model_dump(), _GENERAL)
     if section == "signals":
         given = text_of(form, "history_days").strip()
         days = int(given) if given.isdecimal() and len(given) < 6 else given
         return "signals.thresholds", {} if days in {"", decided.history_days} else {"history_days": days}
-    if section == "sender":
-        return "dunning.sender", _sender(form, decided)
-    if section == "sending":
-        mode = text_of(form, "mode")
-        return "dunning.sending", {} if mode == decided.mode else {"mode": mode}
     raise Refused("not_found", "There is no such setting.", "", HTTPStatus.NOT_FOUND)
-
-
-def _changed(form: FormData, known: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """The fields that were filled in with something else than what is set."""
-    given = {name: text_of(form, name).strip() for name in names}
-    return {name: value for name, value in given.items() if value and value != known.get(name)}
-
-
-def _sender(form: FormData, decided: Decided) -> dict[str, Any]:
-    """The sender as a whole. Another address has to pass its test again; another name of the same address has not."""
-    address, name = text_of(form, "address").strip(), text_of(form, "name").strip()
-    known = decided.sender
-    same = known is not None and known.address == address
-    reply_to = text_of(form, "reply_to").strip() or None
-    if known is not None and same and (known.name, known.reply_to) == (name, reply_to):
-        return {}
-    wanted: dict[str, Any] = {"address": address, "name": name, "passed": bool(known and same and known.passed)}
-    return wanted if reply_to is None else {**wanted, "reply_to": reply_to}
-
-
-def _texts(form: FormData) -> dict[str, str]:
-    return {name: text_of(form, name) for name in form if name != "form_token"}
 
 
 def _page(

@@ -45,37 +45,25 @@ def test_what_is_not_changed_is_not_decided(console: RunningConsole, company: Co
     save(company, "general", timezone="Asia/Tokyo", name="Acme Analytics")
     save(company, "general", timezone="Asia/Tokyo", name="Acme Analytics")
     save(company, "signals", history_days="30")
-    save(company, "sending", mode="off")
     assert [detail for _, detail, _ in decided(console, company)] == [
         {"name": "Acme", "timezone": "Asia/Tokyo"},
         {"name": "Acme Analytics"},
     ]
 
 
-def test_thresholds_and_sending_are_decided_each_by_itself(console: RunningConsole, company: Company) -> None:
+def test_thresholds_are_decided_by_themselves(console: RunningConsole, company: Company) -> None:
     save(company, "signals", history_days="60")
-    save(company, "sending", mode="shadow")
-    assert [one[:2] for one in decided(console, company)] == [
-        ("signals.thresholds", {"history_days": 60}),
-        ("dunning.sending", {"mode": "shadow"}),
-    ]
+    assert [one[:2] for one in decided(console, company)] == [("signals.thresholds", {"history_days": 60})]
 
 
-def test_another_address_has_to_pass_its_test_and_another_name_has_not(
-    console: RunningConsole, company: Company
-) -> None:
-    passed = {"address": "billing@acme.example", "name": "Acme", "passed": True}
-    body = {"kind": "dunning.sender", "detail": passed, "workspace": company.workspace_id}
-    assert console.operator.post("/api/decisions", json=body).status_code == 201
-    save(company, "sender", address="billing@acme.example", name="Acme Billing", reply_to="")
-    save(company, "sender", address="money@acme.example", name="Acme Billing", reply_to="help@acme.example")
-    senders = [detail for kind, detail, _ in decided(console, company) if kind == "dunning.sender"]
-    assert [(one["address"], one["passed"]) for one in senders] == [
-        ("billing@acme.example", True),
-        ("billing@acme.example", True),
-        ("money@acme.example", False),
-    ]
-    assert "No test email from money@acme.example arrived yet" in company.browser.get(PAGE).text
+def test_how_emails_look_is_a_decision(console: RunningConsole, company: Company) -> None:
+    save(company, "general", color="#0c5f5c", locale="de-DE", address="12 Harbour Street, Hamburg")
+    (only,) = decided(console, company)
+    assert only[:2] == (
+        "workspace.settings",
+        {"locale": "de-DE", "color": "#0c5f5c", "address": "12 Harbour Street, Hamburg"},
+    )
+    assert 'value="#0c5f5c"' in company.browser.get(PAGE).text
 
 
 @pytest.mark.parametrize(
@@ -83,8 +71,7 @@ def test_another_address_has_to_pass_its_test_and_another_name_has_not(
     [
         ("general", {"timezone": "Berlin"}, "no time zone"),
         ("signals", {"history_days": "many"}, "history_days"),
-        ("sender", {"address": "nobody"}, "address"),
-        ("sending", {"mode": "maybe"}, "mode"),
+        ("general", {"color": "blue"}, "color"),
     ],
 )
 def test_what_cannot_be_is_said_beside_the_form_and_what_was_typed_stays(
@@ -93,8 +80,7 @@ def test_what_cannot_be_is_said_beside_the_form_and_what_was_typed_stays(
     answer = save(company, section, **fields)
     assert answer.status_code == 422
     assert says in answer.text
-    if section != "sending":
-        assert f'value="{next(iter(fields.values()))}"' in answer.text
+    assert f'value="{next(iter(fields.values()))}"' in answer.text
     assert decided(console, company) == []
 
 

@@ -10,6 +10,7 @@ from cli.commands.workspace import app
 from cli.console_api import ConsoleApi
 from cli.errors import CommandError
 from tests.integration.console.conftest import Company, RunningConsole
+from tests.integration.console.test_recovery_settings import ADDRESS, settle_test
 
 Command = Callable[..., Result]
 
@@ -54,6 +55,22 @@ def test_a_sender_is_named_whole_and_changed_in_parts(command: Command) -> None:
         "help@acme.example",
         False,
     )
+
+
+def test_a_sender_is_tested_and_counts_once_its_test_arrived(
+    command: Command, console: RunningConsole, company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nobody = command("test-sender", "--to", company.email)
+    assert "no sender yet" in str(nobody.exception)
+    command("settings", "--sender", ADDRESS, "--sender-name", "Acme")
+    monkeypatch.setattr("cli.commands.workspace.OUTCOME_WITHIN_S", 0.0)
+    waits = command("test-sender", "--to", company.email)
+    assert "did not go" in str(waits.exception)
+    early = command("test-sender", "--to", company.email, "--arrived")
+    assert "No test email went" in str(early.exception)
+    settle_test(console, company, "sent")
+    assert command("test-sender", "--to", company.email, "--arrived").exit_code == 0
+    assert json.loads(command("settings", "--json").stdout)["sender"]["passed"] is True
 
 
 def test_a_wrong_setting_is_named(command: Command) -> None:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from cli.demo_account import ARMING, CUSTOMERS_DOMAIN
+from cli.demo_account import ARMING, CUSTOMERS_DOMAIN, SENDER
 from schemas.events.control import Decision
 from schemas.events.decisions import DunningAllowList, check_decision
 from services.dunning.decisions import Image, ruling_of
@@ -10,7 +10,8 @@ from services.dunning.decisions import Image, ruling_of
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-def image() -> Image:
+def image(*, tested: bool) -> Image:
+    arming = (*ARMING, *([("dunning.sender", {**SENDER, "passed": True})] if tested else []))
     decisions = [
         Decision(
             decision_id=f"dec_{place}",
@@ -21,18 +22,19 @@ def image() -> Image:
             decided_at=NOW,
             effective_at=NOW,
         )
-        for place, (kind, detail) in enumerate(ARMING)
+        for place, (kind, detail) in enumerate(arming)
     ]
     return Image.of(ruling for decision in decisions if (ruling := ruling_of(decision)) is not None)
 
 
-def test_the_decisions_of_the_demo_arm_it() -> None:
-    assert image().mode == "on"
-    assert image().settings.name == "Northwind Analytics"
+def test_the_decisions_of_the_demo_arm_it_once_its_sender_is_tested() -> None:
+    assert image(tested=False).mode == "off"
+    assert image(tested=True).mode == "on"
+    assert image(tested=True).settings.name == "Northwind Analytics"
 
 
 def test_the_demo_mails_its_simulated_customers_alone() -> None:
-    assert image().last(DunningAllowList) == DunningAllowList(entries=(f"@{CUSTOMERS_DOMAIN}",))
+    assert image(tested=True).last(DunningAllowList) == DunningAllowList(entries=(f"@{CUSTOMERS_DOMAIN}",))
 
 
 def test_sending_is_switched_on_last() -> None:

@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from schemas.events.decisions import check_decision
-from services.dunning.commands import commands, minor_units
+from services.dunning.commands import amount_of, commands
 
 RECORD = ["record", "--user", "u_1", "--email", "eve@example.com", "--amount", "49.00", "--currency", "USD"]
 
@@ -70,7 +70,7 @@ def test_what_was_recorded_is_settled(flag: list[str], outcome: str) -> None:
     [("49.00", "usd", 4900), ("49", "EUR", 4900), ("500", "jpy", 500), ("1.5", "kwd", 1500)],
 )
 def test_an_amount_has_the_decimals_of_its_currency(amount: str, currency: str, minor: int) -> None:
-    assert minor_units(amount, currency) == minor
+    assert amount_of(amount, currency) == minor
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,8 @@ def test_an_amount_has_the_decimals_of_its_currency(amount: str, currency: str, 
     [
         ("49.001", "usd", "2 decimals"),
         ("5.5", "jpy", "0 decimals"),
-        ("-1", "usd", "above 0"),
+        ("-1", "usd", "not below 0"),
+        ("0", "usd", "above 0"),
         ("much", "usd", "is no amount"),
         ("NaN", "usd", "is no amount"),
         ("1", "xyz", "is no currency"),

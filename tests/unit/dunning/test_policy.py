@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.events.decisions import USUAL_DUNNING
 from services.dunning.policy import Policy, add_days
 from services.dunning.zones import zone_of_country
 
@@ -21,6 +22,10 @@ def local(zone: str, *parts: int) -> datetime:
 def due(step: int, anchor: datetime, zone: str, **more: object) -> datetime:
     options = {"hard": False, "last_mail_at": None, **more}
     return Policy().step_due(step, anchor=anchor, zone_name=zone, **options)  # type: ignore[arg-type]
+
+
+def test_what_holds_where_nothing_was_decided_is_what_the_contracts_say() -> None:
+    assert Policy() == Policy(**USUAL_DUNNING.model_dump())
 
 
 def test_the_first_email_waits_an_hour_so_that_a_retry_can_win() -> None:
