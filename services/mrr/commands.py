@@ -1,4 +1,4 @@
-"""What mrr adds to `dropfix`: `dropfix mrr policies` and `dropfix mrr explain`."""
+"""What mrr adds to `dropfix`: `dropfix mrr explain`, and what there is of policies."""
 
 import json
 from datetime import datetime
@@ -6,41 +6,19 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Column, Table
 
 from schemas.money import format_amount
 from services.mrr.core import State, instant_of, microseconds
 from services.mrr.explain import Explanation, explain, records_behind
 from services.mrr.looking import Seen, end_of, ledgers_of, looking, now_of
-from services.mrr.policy import DEFAULT, PRESETS
+from services.mrr.policy_commands import add_to
 from services.mrr.rounding import half_up
 
 NOT_THERE = 3
 commands = typer.Typer(help="MRR: what it is, and why.", no_args_is_help=True)
+add_to(commands)
 _out = Console(highlight=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
-
-
-@commands.command("policies")
-def policies(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """List the policies there are, and what each counts as MRR."""
-    if as_json:
-        typer.echo(json.dumps({name: policy.model_dump() for name, policy in PRESETS.items()}, indent=2))
-        return
-    table = Table(
-        Column("policy", no_wrap=True), "past due", "cancellation counts", "counts from", "discounts taken off"
-    )
-    for policy in PRESETS.values():
-        grace = policy.past_due_grace_days
-        discounts = [name for name, counted in policy.discounts.model_dump().items() if counted]
-        table.add_row(
-            f"{policy.version}{' (default)' if policy is DEFAULT else ''}",
-            "counts" if grace is None else f"counts for {grace} days",
-            "at its end" if policy.churn_at == "period_end" else "when asked for",
-            "the start" if policy.activate_at == "start" else "the first payment",
-            ", ".join(discounts),
-        )
-    _out.print(table)
 
 
 @commands.command("explain")

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from pipeline.decisions import Image, Kept
+from pipeline.decisions import Image, Kept, load_images
 from pipeline.errors import BadRecord
 from runtime.database import Connection
 from schemas.catalogue import CONTROL_DECISION
@@ -103,6 +103,11 @@ def zone_of(image: Image, at: datetime) -> str:
     """The zone of a workspace's days, as it is set at an instant; UTC where none is."""
     zones = [settings.timezone for settings in image.in_force(WorkspaceSettings, at) if settings.timezone]
     return zones[-1] if zones else "UTC"
+
+
+def zone_of_workspace(conn: Connection, workspace_id: str, at: datetime) -> str:
+    """The same, as mrr's image of decisions has it."""
+    return zone_of(load_images(conn, [workspace_id])[workspace_id], at)
 
 
 def day_begins(day: date, zone: str) -> datetime:

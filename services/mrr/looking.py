@@ -66,3 +66,28 @@ def now_of(conn: Connection) -> datetime:
 def end_of(day: date, zone: str) -> datetime:
     """The last microsecond of a day in a zone (UTC)."""
     return day_begins(day + timedelta(days=1), zone) - timedelta(microseconds=1)
+
+
+BATCH = 500
+
+
+def workspaces_of(conn: Connection) -> list[str]:
+    """The workspaces that have a ledger, by id."""
+    return [name for (name,) in conn.execute("SELECT DISTINCT workspace_id FROM customers ORDER BY 1")]
+
+
+def count_of(conn: Connection, workspace_id: str) -> int:
+    """How many ledgers a workspace has."""
+    row = conn.execute("SELECT count(*) FROM customers WHERE workspace_id = %s", (workspace_id,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def every_ledger(conn: Connection, workspace_id: str) -> Iterator[Seen]:
+    """All ledgers of a workspace, in the order of subjects; memory stays bounded."""
+    with conn.cursor(name="every_ledger") as cursor:
+        cursor.itersize = BATCH
+        cursor.execute(
+            "SELECT subject, workspace_id, state FROM customers WHERE workspace_id = %s ORDER BY 1", (workspace_id,)
+        )
+        while rows := cursor.fetchmany(BATCH):
+            yield from with_what_is_in_force(conn, [decode_state(*row) for row in rows])

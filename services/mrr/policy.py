@@ -4,9 +4,12 @@ Every tool that shows MRR hides choices; here each choice is a field. The preset
 numbers they come closest to (gathered from their documentation, see docs).
 """
 
+from collections.abc import Mapping
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import Literal
+
+from pydantic import ValidationError
 
 from schemas.events.mrr_policy import DiscountPolicy, PolicyTerms
 from services.mrr.errors import UnknownPolicy
@@ -56,3 +59,19 @@ def preset(name: str) -> Policy:
         if name in {policy.name, policy.version}:
             return policy
     raise UnknownPolicy(f"there is no policy {name!r}; the presets are {', '.join(sorted(PRESETS))}")
+
+
+def own_policy(values: Mapping[str, object]) -> Policy:
+    """A policy out of values from a file; raises UnknownPolicy saying what is wrong, field by field.
+
+    A preset's version is that preset's for ever: a policy of one's own has a name of its own.
+    """
+    try:
+        policy = Policy.model_validate(values)
+    except ValidationError as error:
+        faults = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False))
+        raise UnknownPolicy(f"it is no policy: {'; '.join(faults)}") from None
+    known = PRESETS.get(policy.name)
+    if known is not None and known != policy:
+        raise UnknownPolicy(f"{policy.name} is a preset, and this is another policy: give it a name of its own")
+    return policy

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from pipeline.records import Record
 from schemas.envelope import Change
 from schemas.events.movement import MrrMovement
-from services.mrr.core import instant_of
+from services.mrr.core import instant_of, microseconds
+from services.mrr.in_force import InForce
+from services.mrr.ledger import ledger
 from services.mrr.policy import BAREMETRICS, CHARTMOGUL, PRESETS, PROFITWELL, STRIPE, Policy
 from services.mrr.store import decode_state, encode_state
 from tests.unit.mrr.build import START, customer, discount, invoice, item, line, price, subscription, tiered
@@ -107,6 +109,16 @@ def test_any_order_and_any_repeat_of_the_facts_gives_the_same_ledger(
     one, other = Replay(policy).take(records).tick(END), Replay(policy).take(shuffled).tick(END)
     assert other.facts() == one.facts()
     assert other.standing() == one.standing()
+
+
+@settings(max_examples=150, deadline=None)
+@given(lives(), POLICIES)
+def test_what_stands_is_what_follows_from_the_facts_afresh(records: list[Record], policy: Policy) -> None:
+    replay = Replay(policy).take(records).tick(END)
+    for subject, facts in replay.facts().items():
+        rows = ledger(facts, InForce(policy), microseconds(END)).rows
+        fresh = [(row.currency, instant_of(row.at), row.before, row.after, row.kind) for row in rows]
+        assert replay.standing().get(subject, []) == fresh
 
 
 def test_an_invoice_at_todays_price_ends_the_price_of_before_whichever_arrives_first() -> None:
