@@ -1,7 +1,7 @@
 # DropFix. `make` alone lists what there is.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-check test verify check docs format bench lock up down clean
+.PHONY: help setup demo demo-check test test-compose verify check docs format bench lock up down clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -45,7 +45,10 @@ demo-check: $(STAMP) ## the demo without a browser: its numbers beside the simul
 	@$(BIN)/dropfix demo --check --data-dir .data/demo-check
 
 test: $(STAMP) ## every test that a change must pass; real Kafka and PostgreSQL, started by the tests
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --ignore tests/compose
+
+test-compose: $(STAMP) ## images and compose, built and run where a Docker engine answers (elsewhere it skips)
+	@$(BIN)/python -m pytest -n 0 -rs tests/compose
 
 verify: $(STAMP) ## the same properties at length: all seeds, many kills (takes long)
 	@DROPFIX_VERIFY=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --timeout 7200 tests/chaos tests/integration tests/contract
@@ -55,6 +58,7 @@ check: $(STAMP) ## format, lint, types, import contracts, schema compatibility
 	@$(BIN)/ruff check $(PACKAGES)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@test ! -x $(BIN)/hadolint || $(BIN)/hadolint deploy/Dockerfile
 	@$(BIN)/python -m schemas.generate --check
 	@$(BIN)/python -m schemas.compatibility
 	@$(BIN)/python -m services.poller.bounds_page --check
