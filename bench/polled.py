@@ -60,6 +60,7 @@ class Logged:
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
+    raw: bool
     partition: int = 0
     offset: int = 0
 
@@ -69,8 +70,8 @@ class _Placed:
 
 @dataclass
 class MemoryLog:
-    """Takes the place of a producer. `keep` is given every raw record; `lose_next` acknowledgements are not given,
-    though the records are in the log: what a crash between publishing and committing leaves."""
+    """Takes the place of a producer. `keep` is given every raw record; of the next `lose_next` groups of raw ones the
+    acknowledgement is lost, though they are in the log: what a crash between publishing and committing leaves."""
 
     keep: Callable[[Logged], object]
     lose_next: int = 0
@@ -82,10 +83,10 @@ class MemoryLog:
             said = {name: text.decode() for name, text in headers}
             found = Logged(kind, key, said["ce_id"], int(said["ce_objectversion"]), value or b"", said["ce_change"])
             self.keep(found)
-        return _Placed()
+        return _Placed(raw=kind is not None)
 
     def settle(self, acknowledgements: Sequence[Any], *, timeout: float = 60.0) -> None:
-        if self.lose_next and acknowledgements:
+        if self.lose_next and any(each.raw for each in acknowledgements):
             self.lose_next -= 1
             raise BrokerError("the acknowledgement was lost")
 

@@ -69,12 +69,19 @@ def unmatched_customers(
 
 
 def subscriptions_to_look_at(changed: Iterable[Changed]) -> list[str]:
-    """Subscriptions whose invoice newly failed, or left the open set: their status follows it."""
+    """Subscriptions that an invoice says something new of: it failed, left the open set, or bills a change of plan.
+
+    A renewal that was paid as it should be says nothing: its subscription stays as it was.
+    """
     return [
         row.facts.subscription
         for row in changed
-        if row.known.kind == "invoice" and row.facts.subscription is not None and (_failing(row) or _finished(row))
+        if row.known.kind == "invoice" and row.facts.subscription is not None and _concerns_subscription(row)
     ]
+
+
+def _concerns_subscription(row: Changed) -> bool:
+    return _failing(row) or (_finished(row) and row.was == "open") or (row.was is None and row.facts.bills_a_change)
 
 
 def charges_to_look_at(changed: Iterable[Changed]) -> list[str]:
@@ -83,11 +90,11 @@ def charges_to_look_at(changed: Iterable[Changed]) -> list[str]:
 
 
 def intents_to_look_at(changed: Iterable[Changed]) -> list[str]:
-    """Payment intents of invoices that failed without a charge, or that were finished: no list shows their change."""
+    """Payment intents of invoices that are open or were finished: where no charge was made, no list shows them."""
     return [
         intent
         for row in changed
-        if row.known.kind == "invoice" and (_failing(row) or _finished(row))
+        if row.known.kind == "invoice" and (row.facts.status == "open" or _finished(row))
         for intent in row.facts.payment_intents
     ]
 

@@ -34,6 +34,7 @@ class Facts:
     ends_at: int | None = None
     trial_end: int | None = None
     attempted: bool = False
+    bills_a_change: bool = False
     payment_intents: tuple[str, ...] = ()
     subscription: str | None = None
     charge: str | None = None
@@ -183,6 +184,7 @@ def facts_of(kind: Kind, content: Mapping[str, Any]) -> Facts:
                 status=status,
                 next_attempt=_seconds(content.get("next_payment_attempt")),
                 attempted=bool(content.get("attempted")),
+                bills_a_change=content.get("billing_reason") == "subscription_update",
                 payment_intents=payment_intent_ids(content),
                 subscription=subscription_id(content),
             )

@@ -228,9 +228,16 @@ FINDS: Mapping[str, str] = {
 }
 
 
-def slowed(left_out: tuple[str, ...]) -> str | None:
-    """What the card says when calls were left out to stay within the read budget."""
-    if not left_out:
-        return None
-    named = ", ".join(FINDS[letter] for letter in left_out)
-    return f"To stay within Stripe's read allowance, these are looked at less often for now: {named}."
+def slowed(left_out: tuple[str, ...], *, singles_spent: bool = False) -> str | None:
+    """What the card says when the read budget slows the poller: calls that were left out, and whether today's reads of
+    single things are used up."""
+    said: list[str] = []
+    if left_out:
+        named = ", ".join(FINDS[letter] for letter in left_out)
+        said.append(f"To stay within Stripe's read allowance, these are looked at less often for now: {named}.")
+    if singles_spent:
+        said.append(
+            "Today's reads of single things are used up, to stay within Stripe's read allowance: what needs one (the"
+            " invoice of a charge, the subscription of an invoice) is seen later than usual, when its list comes by."
+        )
+    return " ".join(said) or None

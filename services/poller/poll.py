@@ -63,10 +63,12 @@ log = get_logger(__name__)
 
 @dataclass
 class Polled:
-    """What a poll did: list calls made, calls left out for the budget, and kinds that the key may not read any more."""
+    """What a poll did: list calls made, calls left out for the budget, whether today's reads of single things are used
+    up, and kinds that the key may not read any more."""
 
     list_calls: int = 0
     left_out: tuple[str, ...] = ()
+    singles_spent: bool = False
     forbidden: list[Kind] = field(default_factory=list)
     sizes: Sizes = field(default_factory=Sizes)
 
@@ -101,6 +103,7 @@ class Poll:
         if tier in ONE_CALL and self._attempted and "A" not in extras and session.meter.timed_left:
             await self._read_all(("A",), known, sizes, tier, extra=True)
             await self._look_closer(min(room, session.meter.timed_left))
+        self._result.singles_spent = not session.meter.timed_left
         return self._result
 
     async def _sizes(self, tick: int) -> Sizes:

@@ -98,7 +98,10 @@ class Work:
         columns |= {"reads_used": meter.used, "reads_allowed": meter.allowed, "reason": None}
         if polled is not None:
             columns |= {"last_poll_at": self.shell.clock.now(), "calls_last_poll": polled.list_calls}
-            columns |= {"reason": slowed(polled.left_out), "customers_counted": polled.sizes.customers}
+            columns |= {
+                "reason": slowed(polled.left_out, singles_spent=polled.singles_spent),
+                "customers_counted": polled.sizes.customers,
+            }
         await session.say(**columns)
         return Release(phase="live", synced=True, tick=session.lease.tick + 1, next_at=next_at)
 

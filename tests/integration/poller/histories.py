@@ -20,6 +20,7 @@ from simulator.company import payments
 from simulator.company.model import Charge, Customer
 from simulator.company.world import World
 from simulator.errors import SimulatorError
+from simulator.founding import Company
 from simulator.ids import Ids
 from simulator.render.payments import charge_kind
 from tests.integration.poller.changes_in import Happened, Telling
@@ -214,13 +215,23 @@ def _charge_id(ids: Ids, charge: Charge) -> str:
     return ids.encode(charge_kind(charge), charge.number)
 
 
-def sizes_of(simulator: Simulator) -> Sizes:
+def sizes_of(company: Company) -> Sizes:
     """How large the account really is."""
-    world = simulator.company.world
+    world = company.world
     sold = [world.subscriptions[at] for at in range(len(world.subscriptions))]
     bills = [world.invoices[at] for at in range(len(world.invoices))]
     ended = sum(each.status in {"canceled", "incomplete_expired"} for each in sold)
     return Sizes(len(sold), len(sold) - ended, len(world.customers), sum(each.status == "open" for each in bills))
+
+
+def larger(one: Sizes, other: Sizes) -> Sizes:
+    """The most that either has of every list."""
+    return Sizes(
+        max(one.subscriptions, other.subscriptions),
+        min(one.running, other.running),
+        max(one.customers, other.customers),
+        max(one.open_invoices, other.open_invoices),
+    )
 
 
 def bound_of(rows: tuple[Name, ...], sizes: Sizes, *, allowed: int, search: bool, search_lag: int) -> int | None:

@@ -84,6 +84,11 @@ def test_an_invoice_that_failed_or_finished_leads_to_its_subscription_and_paymen
     failed = changed("invoice", replace(facts, status="open", attempted=True), was="open")
     voided = changed("invoice", replace(facts, status="void"), was="open")
     draft = changed("invoice", replace(facts, status="draft"))
+    renewed = changed("invoice", replace(facts, status="paid"), was="draft")
+    recovered = changed("invoice", replace(facts, status="paid"), was="open")
+    upgrade = changed("invoice", replace(facts, status="paid", bills_a_change=True))
+    assert subscriptions_to_look_at([renewed]) == []
+    assert subscriptions_to_look_at([recovered]) == subscriptions_to_look_at([upgrade]) == ["sub_1"]
     assert subscriptions_to_look_at([failed]) == ["sub_1"]
     assert intents_to_look_at([voided]) == ["pi_1"]
     assert subscriptions_to_look_at([draft]) == []

@@ -125,6 +125,9 @@ def test_what_is_looked_at_less_often_is_named() -> None:
     said = slowed(("G", "C"))
     assert said is not None
     assert "open invoices" in said
+    spent = slowed((), singles_spent=True)
+    assert spent is not None
+    assert "Today's reads of single things are used up" in spent
 
 
 def test_the_turn_of_disputes_goes_to_others_where_they_may_not_be_read() -> None:
