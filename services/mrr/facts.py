@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from schemas.catalogue import STRIPE_CUSTOMER_RAW, STRIPE_INVOICE_RAW, STRIPE_SUBSCRIPTION_RAW
 from schemas.stripe.objects import StripeObject
 from services.mrr.evidence import bears
+from services.mrr.plans import PlanName
 from services.mrr.reading import read_customer, read_invoice, read_subscription
 from services.mrr.said import with_said
 from services.mrr.terms import CustomerTerms, InvoiceTerms, Said, SubscriptionTerms
@@ -14,13 +15,14 @@ from services.mrr.timeline import Facts, Merged, Seen, with_customer, with_invoi
 @dataclass(frozen=True, slots=True)
 class Fact:
     """An observation of an object. `terms` None: it says nothing of MRR (a deleted customer, an invoice of no
-    subscription)."""
+    subscription). `plans` are the names of prices that it shows; no ledger goes by them."""
 
     workspace_id: str
     connection_id: str
     object_id: str
     seen: Seen
     terms: SubscriptionTerms | CustomerTerms | InvoiceTerms | None
+    plans: tuple[PlanName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ policy begins to count, the difference is a row of kind policy; where another's 
 this one, of kind source. Instants are Unix microseconds, amounts minor units a month.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal, Protocol
@@ -19,7 +19,7 @@ from services.mrr.said import SaidTrack
 from services.mrr.terms import Discount
 from services.mrr.timeline import Billed, Facts
 from services.mrr.tracks import NEVER, Track, segments, spells
-from services.mrr.valuation import ZERO, Basis, Valuation, total, worst
+from services.mrr.valuation import ZERO, Basis, ItemValue, Valuation, total, worst
 
 NO_BILL = Billed()
 Kind = Literal["new", "reactivation", "expansion", "contraction", "churn", "policy", "source"]
@@ -63,8 +63,20 @@ class ItemShare:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A price that is paid: the quantity of its items, and its share in whole minor units a month."""
+
+    price: str
+    quantity: int
+    mrr: int
+
+
+@dataclass(frozen=True, slots=True)
 class Balance:
-    """What the MRR in one currency stands at. `unvalued` counts items of which something is unknown."""
+    """What the MRR in one currency stands at. `unvalued` counts items of which something is unknown.
+
+    `held` are the prices behind it; their shares add up to it.
+    """
 
     currency: str
     mrr: int
@@ -72,6 +84,7 @@ class Balance:
     unvalued: int
     first_at: int | None
     since: int | None
+    held: tuple[Held, ...] = ()
 
 
 class AnyTrack(Protocol):
@@ -125,13 +138,15 @@ class Ledger:
     def _balance(self, currency: str, worths: list[Valuation]) -> Balance:
         rows = [row for row in self.rows if row.currency == currency]
         unvalued = sum(item.basis == "unknown" for worth in worths for item in worth.items)
+        mrr = rows[-1].after if rows else 0
         return Balance(
             currency=currency,
-            mrr=rows[-1].after if rows else 0,
+            mrr=mrr,
             basis=worst(worth.basis for worth in worths),
             unvalued=unvalued,
             first_at=rows[0].at if rows else None,
             since=rows[-1].at if rows else None,
+            held=_held([item for worth in worths for item in worth.items if item.exact], mrr) if mrr else (),
         )
 
     def explain(self, currency: str, at: int) -> list[ItemShare]:
@@ -262,6 +277,17 @@ def _every_discount(facts: Facts) -> Iterable[Discount]:
     for told in facts.customer:
         if told.terms.discount is not None:
             yield told.terms.discount
+
+
+def _held(items: Sequence[ItemValue], mrr: int) -> tuple[Held, ...]:
+    """The prices of the items with their shares, in the order of their ids."""
+    if len(items) == 1:
+        return (Held(items[0].price, items[0].quantity, mrr),)
+    found: dict[str, Held] = {}
+    for item, part in zip(items, shares([item.exact for item in items], mrr), strict=True):
+        known = found.get(item.price, Held(item.price, 0, 0))
+        found[item.price] = Held(item.price, known.quantity + item.quantity, known.mrr + part)
+    return tuple(found[price] for price in sorted(found))
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """mrr as the pipeline runs it: how a record is read, and what it is put together of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
@@ -32,6 +32,7 @@ from services.mrr.governance import MrrGovernance
 from services.mrr.in_force import InForce
 from services.mrr.matches import decode_match, keep_firsts, keep_matches, load_persons
 from services.mrr.persons import Persons
+from services.mrr.plans import Named, plan_names, save_plans
 from services.mrr.policy import DEFAULT, Policy
 from services.mrr.reading import read_mrr
 from services.mrr.store import MrrStore
@@ -59,10 +60,10 @@ def decode(record: Record) -> Fact:
             id=envelope.id,
             backfilled=raw.change == "backfilled",
         )
-        terms = read_terms(record.topic, obj)
+        terms, plans = read_terms(record.topic, obj), plan_names(record.topic, obj)
     except (EnvelopeError, ValueError, OverflowError) as error:
         raise BadRecord(f"the record of {envelope.object_id} cannot be valued: {error}") from error
-    return Fact(envelope.workspace_id, envelope.connection_id or "", obj["id"], seen, terms)
+    return Fact(envelope.workspace_id, envelope.connection_id or "", obj["id"], seen, terms, plans)
 
 
 def decode_user(record: Record) -> UserFact | None:
@@ -108,6 +109,7 @@ class MrrProcessor:
         matches: list[Arrived[IdentityMatch]] = []
         told: list[Arrived[Fact | UserFact | Decision]] = []
         users: list[Arrived[UserFact]] = []
+        names: list[Named] = []
         for arrived in facts:
             match arrived.fact:
                 case IdentityMatch() as found:
@@ -115,10 +117,14 @@ class MrrProcessor:
                 case UserFact() as said:
                     users.append(Arrived(arrived.record, said))
                     told.append(Arrived(arrived.record, said))
-                case Fact() | Decision() as fact:
-                    told.append(Arrived(arrived.record, fact))
+                case Fact() as seen:
+                    names += named_by(seen)
+                    told.append(Arrived(arrived.record, seen))
+                case Decision() as decided:
+                    told.append(Arrived(arrived.record, decided))
                 case None:
                     continue
+        save_plans(tx.conn, names)
         if matches:
             keep_matches(tx, matches)
         if told:
@@ -140,6 +146,12 @@ class MrrProcessor:
 
     def _among(self, persons: Persons) -> DecidedProcessor[State, Fact | UserFact, InForce]:
         return DecidedProcessor(self.subjects, replace(self.governance, persons=persons))
+
+
+def named_by(fact: Fact) -> Iterator[Named]:
+    """The names of prices that an observation shows."""
+    for price, name, from_invoice in fact.plans:
+        yield Named(fact.connection_id, price, fact.workspace_id, name, from_invoice, fact.seen.version)
 
 
 def mrr(policy: Policy = DEFAULT) -> MrrProcessor:

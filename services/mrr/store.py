@@ -23,6 +23,8 @@ _LOAD, _SAVE_STATES, _SAVE_MOVEMENTS, _SAVE_BALANCES, _SAVE_DELTAS, _SAVE_CLOCK 
 )
 
 QUARTER = timedelta(minutes=15)
+SEPARATOR = "\x1f"
+"""Between the members of an array, as save_balances.sql takes them apart."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(tuple[Facts, Book]).decode
@@ -132,4 +134,6 @@ def _balance_values(change: Change[State], row: Balance) -> tuple[object, ...]:
     connection, customer = split_subject(change.subject)
     times = (None if at is None else instant_of(at) for at in (row.first_at, row.since))
     workspace = change.effects.state.workspace_id
-    return change.subject, row.currency, workspace, connection, customer, row.mrr, row.basis, row.unvalued, *times
+    held = (one.price for one in row.held), (str(one.quantity) for one in row.held), (str(one.mrr) for one in row.held)
+    stands = row.mrr, row.basis, row.unvalued, *times, *map(SEPARATOR.join, held)
+    return change.subject, row.currency, workspace, connection, customer, *stands

@@ -40,6 +40,7 @@ TOGETHER: dict[str, dict[str, object]] = {
     "detector.signals": {"resolved_at": None},
     "detector.persons": {"customer_id": None, "connection_id": None},
     "dunning.episodes": {"state": "waiting"},
+    "mrr.balances": {"prices": ["price_same"], "quantities": [1], "amounts": [1]},
     "mrr.days": {"zone": "UTC"},
     "mrr.months": {"zone": "UTC", "cohort": "2026-11-01", "month": "2026-11-01"},
     "mrr_io.rates": {"currency": "usd", "valid_from": "2026-11-01"},

@@ -1,5 +1,6 @@
 """What analysts ask of the ledger, against the same worked out row by row from `mrr_movements`, by code of its own."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ from tests.unit.mrr.feed import WORKSPACE, Feed
 OPENED = int(datetime(2025, 1, 1, tzinfo=UTC).timestamp())
 CONNECTED, DAYS = 120, 300
 NOW = datetime.fromtimestamp(OPENED + DAYS * DAY, UTC)
+AROUND_A_NAME = re.compile(r"^\d| × | \(at ")
+"""What Stripe writes around the name on an invoice's line."""
 AMOUNTS = 7
 """Columns of the key come first."""
 ZONES = ("UTC", "America/Los_Angeles", "Asia/Kathmandu")
@@ -284,6 +287,16 @@ def test_cohorts_hold_who_began_in_a_month_and_what_is_left_of_them(tables: Tabl
         assert since == (month.year - cohort.year) * 12 + month.month - cohort.month
     begun = {(key[1], month_of(arithmetic.day(lived[0].effective_at))) for key, lived in arithmetic.lives.items()}
     assert {(currency, cohort) for currency, cohort, *_ in rows} == begun
+
+
+def test_plans_add_up_to_the_mrr_there_is_and_are_called_what_the_company_calls_them(tables: Tables) -> None:
+    by_plan = "SELECT currency, sum(mrr)::bigint FROM analytics.mrr_by_plan GROUP BY 1 ORDER BY 1"
+    by_customer = "SELECT currency, sum(mrr)::bigint FROM analytics.mrr_by_customer WHERE mrr > 0 GROUP BY 1 ORDER BY 1"
+    assert tables.rows(by_plan) == tables.rows(by_customer)
+    named = tables.rows("SELECT DISTINCT plan, named_by FROM analytics.mrr_by_plan WHERE named_by <> 'price'")
+    assert len(named) > 3
+    assert {by for _, by in named} >= {"invoice"}
+    assert {name for name, _ in named if AROUND_A_NAME.search(name)} == set()
 
 
 def test_what_is_kept_by_day_and_month_is_what_all_rows_add_up_to_afresh(tables: Tables) -> None:

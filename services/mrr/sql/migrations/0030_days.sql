@@ -81,14 +81,16 @@ BEGIN
         CROSS JOIN LATERAL (
             SELECT workspace_id, connection_id, customer_id, currency, movement_id, coalesce(corrects, movement_id) AS pair,
                    corrects IS NOT NULL AS is_correction, kind, effective_at, observed_at, mrr_before, mrr_after,
-                   CASE WHEN starts_with(source_topic, 'stripe.') THEN source_partition END AS partition
+                   CASE kind WHEN 'source' THEN CASE mrr_after WHEN 0 THEN 0 ELSE 3 END WHEN 'policy' THEN 1 ELSE 2 END AS rank,
+                   CASE WHEN starts_with(source_topic, 'stripe.') OR starts_with(source_topic, 'product.')
+                       THEN source_partition END AS partition
             FROM movements
             WHERE connection_id = t.connection_id AND customer_id = t.customer_id AND currency = t.currency
             OFFSET 0
         ) AS m
         JOIN zones z ON z.workspace_id = m.workspace_id AND (only_zone IS NULL OR z.zone = only_zone)
         LEFT JOIN unnest(added) AS a (movement_id) ON a.movement_id = m.movement_id
-    ), told AS MATERIALIZED (
+    ), told AS MATERIALIZED (  -- `rank`: in which order rows of one instant follow upon one another
         SELECT *, coalesce(min(partition) OVER (PARTITION BY connection_id, customer_id), 0) AS bucket,
                max(kind) FILTER (WHERE NOT is_correction) OVER of_pair AS counts_as,
                NOT bool_or(is_correction) OVER of_pair AS stands,
@@ -136,7 +138,7 @@ BEGIN
                date_trunc('month', max(day) FILTER (WHERE mrr_before = 0) OVER so_far) < date_trunc('month', day) AS was_there
         FROM standing
         WINDOW of_customer AS (PARTITION BY sign, zone, connection_id, customer_id, currency),
-               so_far AS (of_customer ORDER BY effective_at, kind = 'policy' ROWS UNBOUNDED PRECEDING)
+               so_far AS (of_customer ORDER BY effective_at, rank ROWS UNBOUNDED PRECEDING)
     ), by_customer AS (
         SELECT workspace_id, connection_id, zone, currency, cohort, month, bucket, sign,
                sum(mrr_after - mrr_before) AS mrr,
@@ -148,7 +150,7 @@ BEGIN
                coalesce(sum(mrr_before - mrr_after) FILTER (WHERE was_there AND kind = 'churn'), 0) AS churn,
                count(*) FILTER (WHERE was_there AND kind = 'churn') AS churned,
                least(
-                   (array_agg(mrr_before ORDER BY effective_at, kind = 'policy'))[1],
+                   (array_agg(mrr_before ORDER BY effective_at, rank))[1],
                    coalesce(sum(mrr_before - mrr_after) FILTER (WHERE was_there AND kind IN ('contraction', 'churn')), 0)
                ) AS lost
         FROM lived

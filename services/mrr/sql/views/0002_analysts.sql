@@ -32,6 +32,34 @@ FROM movements m;
 
 COMMENT ON VIEW analytics.mrr_movements IS 'The MRR ledger: one row per change of one customer''s MRR in one currency. Rows are never changed: where the past turned out to be another, a row of kind correction takes the old one back and a new row follows. For the ledger as it is known now, take the rows that stand; for what was known at an instant, all those with observed_at up to it: the sum of their mrr_change is the MRR that was known.';
 
+COMMENT ON COLUMN analytics.mrr_movements.connection_id IS 'The Stripe account in one mode that it comes from; the workspace itself where identify() tells the MRR.';
+COMMENT ON COLUMN analytics.mrr_movements.customer_id IS 'Stripe''s id of the customer; the user''s where identify() tells the MRR.';
+COMMENT ON COLUMN analytics.mrr_by_customer.connection_id IS 'The Stripe account in one mode that it comes from; the workspace itself where identify() tells the MRR.';
+COMMENT ON COLUMN analytics.mrr_by_customer.customer_id IS 'Stripe''s id of the customer; the user''s where identify() tells the MRR.';
+COMMENT ON COLUMN analytics.mrr_daily.connection_id IS 'The Stripe account in one mode that it comes from; the workspace itself where identify() tells the MRR.';
+
+CREATE OR REPLACE VIEW analytics.mrr_by_plan WITH (security_invoker = true) AS
+SELECT b.workspace_id, b.connection_id, b.currency, h.price_id, coalesce(p.name, h.price_id) AS plan,
+       CASE WHEN p.name IS NULL THEN 'price' WHEN p.from_invoice THEN 'invoice' ELSE 'nickname' END AS named_by,
+       sum(h.mrr)::bigint AS mrr, count(*) AS customers, sum(h.quantity)::bigint AS quantity
+FROM balances b
+CROSS JOIN LATERAL unnest(b.prices, b.quantities, b.amounts) AS u (price_id, quantity, mrr)
+CROSS JOIN LATERAL (SELECT coalesce(u.price_id, '') AS price_id, u.quantity, u.mrr OFFSET 0) AS h
+LEFT JOIN plans p ON p.connection_id = b.connection_id AND p.price_id = h.price_id
+WHERE b.mrr > 0
+GROUP BY b.workspace_id, b.connection_id, b.currency, h.price_id, p.name, p.from_invoice;
+
+COMMENT ON VIEW analytics.mrr_by_plan IS 'MRR by price as it stands, with what the plan is called; the prices of a currency add up to its MRR. The rows behind it are those of mrr_movements that stand: detail has the items.';
+COMMENT ON COLUMN analytics.mrr_by_plan.workspace_id IS 'The company that sees it.';
+COMMENT ON COLUMN analytics.mrr_by_plan.connection_id IS 'The Stripe account in one mode that it comes from; the workspace itself where identify() tells the MRR.';
+COMMENT ON COLUMN analytics.mrr_by_plan.currency IS 'ISO 4217 code in lower case. Amounts of different currencies are never added.';
+COMMENT ON COLUMN analytics.mrr_by_plan.price_id IS 'Stripe''s id of the price; empty where identify() tells the MRR.';
+COMMENT ON COLUMN analytics.mrr_by_plan.plan IS 'What the plan is called. Several prices (by month, by year, by currency) may be one plan.';
+COMMENT ON COLUMN analytics.mrr_by_plan.named_by IS 'What calls it so: invoice (the latest line''s description), nickname (the price''s), or price (nothing: its id).';
+COMMENT ON COLUMN analytics.mrr_by_plan.mrr IS 'MRR, minor units a month: the items'' shares, after discounts.';
+COMMENT ON COLUMN analytics.mrr_by_plan.customers IS 'Customers that pay for it.';
+COMMENT ON COLUMN analytics.mrr_by_plan.quantity IS 'The quantity of their items together: seats, where it is sold by the seat.';
+
 CREATE OR REPLACE VIEW analytics.mrr_daily_changes WITH (security_invoker = true) AS
 SELECT d.workspace_id, d.connection_id, d.currency, d.day, d.observed_day, sum(d.new)::bigint AS new,
        sum(d.reactivation)::bigint AS reactivation, sum(d.expansion)::bigint AS expansion,
@@ -46,7 +74,7 @@ GROUP BY d.workspace_id, d.connection_id, d.currency, d.day, d.observed_day;
 
 COMMENT ON VIEW analytics.mrr_daily_changes IS 'What the movements of a day add up to, by the day on which they became known: what mrr_daily is summed from, with both times. Days on which nothing took effect have no row. The rows behind it are those of mrr_movements, corrections included.';
 COMMENT ON COLUMN analytics.mrr_daily_changes.workspace_id IS 'The company that sees it.';
-COMMENT ON COLUMN analytics.mrr_daily_changes.connection_id IS 'The Stripe account in one mode that it comes from.';
+COMMENT ON COLUMN analytics.mrr_daily_changes.connection_id IS 'The Stripe account in one mode that it comes from; the workspace itself where identify() tells the MRR.';
 COMMENT ON COLUMN analytics.mrr_daily_changes.currency IS 'ISO 4217 code in lower case. Amounts of different currencies are never added.';
 COMMENT ON COLUMN analytics.mrr_daily_changes.day IS 'The day of the effect, in the workspace''s time zone.';
 COMMENT ON COLUMN analytics.mrr_daily_changes.observed_day IS 'The day on which it became known; a correction of what was known before stands under the day of the correction.';
@@ -226,7 +254,7 @@ FROM summed;
 
 COMMENT ON VIEW analytics.mrr_monthly IS 'MRR, its movements and the figures derived from them, of every month and currency from the first with MRR to the present one (so far). NRR and GRR are over the customers that had MRR when the month began; what a customer does after its MRR ended in the month, coming back included, is not counted. The rows behind a month are those of mrr_movements that stand and took effect in it.';
 COMMENT ON COLUMN analytics.mrr_monthly.workspace_id IS 'The company that sees it.';
-COMMENT ON COLUMN analytics.mrr_monthly.connection_id IS 'The Stripe account in one mode that it comes from.';
+COMMENT ON COLUMN analytics.mrr_monthly.connection_id IS 'The Stripe account in one mode that it comes from; the workspace itself where identify() tells the MRR.';
 COMMENT ON COLUMN analytics.mrr_monthly.currency IS 'ISO 4217 code in lower case. Amounts of different currencies are never added.';
 COMMENT ON COLUMN analytics.mrr_monthly.month IS 'The first day of the month, in the workspace''s time zone.';
 COMMENT ON COLUMN analytics.mrr_monthly.mrr_start IS 'MRR when the month began, minor units a month.';
@@ -260,14 +288,17 @@ WITH bounds AS (
         FROM analytics.workspace_calendar c
     ), moved AS (
         SELECT m.workspace_id, m.connection_id, m.currency, m.customer_id, m.kind, m.mrr_before, m.mrr_after, m.effective_at,
-               bool_or(m.mrr_before = 0) OVER so_far AS is_absent
+               r.rank, bool_or(m.mrr_before = 0) OVER so_far AS is_absent
         FROM bounds b
         JOIN analytics.mrr_movements m ON m.workspace_id = b.workspace_id AND m.effective_at >= b.since
          AND m.effective_at < b.until
+        CROSS JOIN LATERAL (
+            SELECT CASE m.kind WHEN 'source' THEN CASE m.mrr_after WHEN 0 THEN 0 ELSE 3 END WHEN 'policy' THEN 1 ELSE 2 END
+        ) AS r (rank)  -- in which order rows of one instant follow upon one another
         WHERE m.stands AND m.effective_at BETWEEN from_day::timestamptz - interval '1 day'
           AND until_day::timestamptz + interval '2 days'
         WINDOW so_far AS (
-            PARTITION BY m.connection_id, m.customer_id, m.currency ORDER BY m.effective_at, m.kind = 'policy'
+            PARTITION BY m.connection_id, m.customer_id, m.currency ORDER BY m.effective_at, r.rank
             ROWS UNBOUNDED PRECEDING
         )
     ), by_customer AS (
@@ -276,7 +307,7 @@ WITH bounds AS (
                coalesce(sum(m.mrr_before - m.mrr_after) FILTER (WHERE m.kind = 'contraction'), 0) AS contraction,
                coalesce(sum(m.mrr_before - m.mrr_after) FILTER (WHERE m.kind = 'churn'), 0) AS churn,
                count(*) FILTER (WHERE m.kind = 'churn') AS churned,
-               (array_agg(m.mrr_before ORDER BY m.effective_at, m.kind = 'policy'))[1] AS had
+               (array_agg(m.mrr_before ORDER BY m.effective_at, m.rank))[1] AS had
         FROM moved m
         WHERE NOT m.is_absent
         GROUP BY m.workspace_id, m.connection_id, m.currency, m.customer_id
@@ -329,7 +360,7 @@ FROM summed;
 
 COMMENT ON VIEW analytics.retention_cohorts IS 'Retention by the month of a customer''s first MRR: of each such cohort, how many customers and how much MRR were there at the end of each month since, none left out and none in the future. The rows behind it are those of mrr_movements that stand.';
 COMMENT ON COLUMN analytics.retention_cohorts.workspace_id IS 'The company that sees it.';
-COMMENT ON COLUMN analytics.retention_cohorts.connection_id IS 'The Stripe account in one mode that it comes from.';
+COMMENT ON COLUMN analytics.retention_cohorts.connection_id IS 'The Stripe account in one mode that it comes from; the workspace itself where identify() tells the MRR.';
 COMMENT ON COLUMN analytics.retention_cohorts.currency IS 'ISO 4217 code in lower case. Amounts of different currencies are never added.';
 COMMENT ON COLUMN analytics.retention_cohorts.cohort IS 'The first day of the month in which its customers first had MRR in this currency.';
 COMMENT ON COLUMN analytics.retention_cohorts.month IS 'The first day of the month that is looked at.';
@@ -385,7 +416,7 @@ GROUP BY d.workspace_id, d.connection_id, r.reporting, d.day;
 
 COMMENT ON VIEW analytics.mrr_daily_reported IS 'MRR of every day in a reporting currency, all days at the latest rates, so that a change of a rate is never an expansion: what moves is what customers did. Amounts are exact and not rounded, so that they add up as those of mrr_daily do. Empty until rates are loaded. The rows behind it are those of mrr_daily.';
 COMMENT ON COLUMN analytics.mrr_daily_reported.workspace_id IS 'The company that sees it.';
-COMMENT ON COLUMN analytics.mrr_daily_reported.connection_id IS 'The Stripe account in one mode that it comes from.';
+COMMENT ON COLUMN analytics.mrr_daily_reported.connection_id IS 'The Stripe account in one mode that it comes from; the workspace itself where identify() tells the MRR.';
 COMMENT ON COLUMN analytics.mrr_daily_reported.currency IS 'The reporting currency.';
 COMMENT ON COLUMN analytics.mrr_daily_reported.day IS 'The day, in the workspace''s time zone.';
 COMMENT ON COLUMN analytics.mrr_daily_reported.mrr_start IS 'MRR when the day began, minor units of the reporting currency a month.';
