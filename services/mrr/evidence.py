@@ -20,6 +20,24 @@ SECOND = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A span of time, [start, end), in which the same terms hold. `history`: before anybody looked."""
+
+    start: int
+    end: int
+    history: bool
+
+    def nearest(self, lines: Sequence[Line], instant: int) -> Line:
+        """Of the lines of one item, by their start: the latest that had started; where that is older than the terms,
+        the first that bills by them; before the first, the first."""
+        started = [line for line in lines if line.start * SECOND <= instant]
+        if started and started[-1].start * SECOND >= self.start:
+            return started[-1]
+        later = (line for line in lines if self.start <= line.start * SECOND < self.end)
+        return next(later, None) or (started[-1] if started else lines[0])
+
+
+@dataclass(frozen=True, slots=True)
 class BilledEvidence:
     """The evidence of one subscription. `inferred` holds for its customer: see `infer_discounts`.
 
@@ -31,23 +49,25 @@ class BilledEvidence:
     inferred: dict[str, Discount] = field(default_factory=dict)
 
     def at(
-        self, items_at: Callable[[int], tuple[Item, ...]], terms: SubscriptionTerms, instant: int, *, history: bool
+        self, items_at: Callable[[int], tuple[Item, ...]], terms: SubscriptionTerms, instant: int, span: Span
     ) -> Evidence:
-        """The items to be valued at an instant, and what stands for what cannot be read of them.
+        """The items to be valued at an instant, and what stands for what cannot be read of them: to be asked where
+        lines are needed, or of history.
 
-        `items_at` gives the items that the object carried at an instant.
+        `items_at` gives the items that the object carried at an instant; `span` is that in which the terms hold.
         """
         items = items_at(instant)
-        if not (self.needed or history):
-            return Evidence(items, inferred=self.inferred)
-        told = self._lines_at(instant)
-        if history and WHOLE not in told:
+        told = self._lines_at(instant, span)
+        if span.history and WHOLE not in told:
             items, lines = _as_billed(items, {item: line for item, line in told.items() if _covers(line, instant)})
         else:
             lines = {}
         if terms.cut:
-            items, told = self._with_hidden(items, told | self._whole_at(instant, terms), items_at)
-        lines |= {item.id: told[item.id] for item in items if item.id in told and _is_unreadable(item)}
+            items, told = self._with_hidden(items, told | self._whole_at(instant, terms, span), items_at)
+        unreadable = [item for item in items if _is_unreadable(item)]
+        lines |= {item.id: told[item.id] for item in unreadable if item.id in told}
+        if without := [item for item in unreadable if item.id not in told]:
+            lines |= self._of_the_rest(without, items, self._whole_at(instant, terms, span).get(WHOLE), items_at)
         return Evidence(items, lines, dict(_taxes(items, told)), self.inferred)
 
     def lines_that_matter(self, connected: int | None) -> Iterator[Line]:
@@ -56,25 +76,23 @@ class BilledEvidence:
             if self.needed or (connected is not None and line.start * SECOND <= connected):
                 yield line
 
-    def _lines_at(self, instant: int) -> dict[str, Line]:
-        """Each item's latest line that had started; before the first, the first."""
-        found: dict[str, Line] = {}
+    def _lines_at(self, instant: int, span: Span) -> dict[str, Line]:
+        """Each item's line that tells most of an instant."""
+        by_item: dict[str, list[Line]] = {}
         for line in self.billed.lines:  # by item, then by start
-            if line.item not in found or line.start * SECOND <= instant:
-                found[line.item] = line
-        return found
+            by_item.setdefault(line.item, []).append(line)
+        return {item: span.nearest(lines, instant) for item, lines in by_item.items()}
 
-    def _whole_at(self, instant: int, terms: SubscriptionTerms) -> dict[str, Line]:
-        """The latest whole in which no usage hides; where every one may, the latest."""
+    def _whole_at(self, instant: int, terms: SubscriptionTerms, span: Span) -> dict[str, Line]:
+        """The whole that tells most, in which no usage hides, or may; none before the first began."""
         metered = any(item.price.metered for item in terms.items)
         clean = [
             line
             for line in self.billed.lines
             if line.item == WHOLE
-            and line.start * SECOND <= instant
             and (line.usage or not metered or line.start <= max(terms.start, terms.trial_end or 0))
         ]
-        return {WHOLE: clean[-1]} if clean else {}
+        return {WHOLE: span.nearest(clean, instant)} if clean and clean[0].start * SECOND <= instant else {}
 
     def _with_hidden(
         self, items: tuple[Item, ...], told: dict[str, Line], items_at: Callable[[int], tuple[Item, ...]]
@@ -92,6 +110,29 @@ class BilledEvidence:
         carried = sum(billed.get(item.id, _billed_for(item, told)) for item in items_at(whole.start * SECOND))
         rest = msgspec.structs.replace(whole, amount=max(0, whole.amount - carried))
         return (*items, _item_of(rest)), {**told, WHOLE: rest}
+
+    def _of_the_rest(
+        self,
+        without: Sequence[Item],
+        items: Sequence[Item],
+        whole: Line | None,
+        items_at: Callable[[int], tuple[Item, ...]],
+    ) -> Iterator[tuple[str, Line]]:
+        """Lines for items that can neither be read nor have one: all that an invoice billed beside the others.
+
+        The first of them stands for all, and none where what is hidden stands for them already.
+        """
+        if whole is None:
+            return
+        began = items_at(whole.start * SECOND)
+        known = {item.id for item in began}
+        others = [*began, *(item for item in items if item.id not in known and item.created <= whole.start)]
+        billed = {line.item: line.amount for line in self.billed.lines if line.start == whole.start}
+        rest = whole.amount - sum(billed.get(item.id, _billed_for(item, {})) for item in others)
+        shown_apart = any(item.id == WHOLE for item in items)
+        for place, item in enumerate(without):
+            amount = 0 if shown_apart or place else max(0, rest)
+            yield item.id, msgspec.structs.replace(whole, item=item.id, price=item.price.id, amount=amount)
 
 
 def _covers(line: Line, instant: int) -> bool:

@@ -88,7 +88,7 @@ PLAN = Plan(
         ),
         Compared(
             "matches",
-            key=("connection_id", "customer_id", "user_id"),
+            key=("connection_id", "customer_id", "user_id", "revision"),
             columns=(
                 *("workspace_id", "connection_id", "customer_id", "user_id"),
                 *("state", "matched_by", "effective_at", "revision"),

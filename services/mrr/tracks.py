@@ -13,12 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from services.mrr.evidence import SECOND, BilledEvidence, with_discounts
+from services.mrr.evidence import SECOND, BilledEvidence, Span, with_discounts
 from services.mrr.in_force import ALWAYS, Cause
 from services.mrr.policy import Policy
 from services.mrr.terms import CustomerTerms, Discount, Item, SubscriptionTerms
 from services.mrr.timeline import Billed, Seen, Timeline
-from services.mrr.valuation import ZERO, Valuation, value
+from services.mrr.valuation import ZERO, Evidence, Valuation, value
 
 DAY = 86_400 * SECOND
 NEVER = 2**63
@@ -160,12 +160,13 @@ class Track:
 
     def at(self, instant: int, *, explain: bool = False) -> Valuation:
         """The worth at an instant."""
-        segment = _span_at(self.segments, instant)
+        place = _place_at(self.segments, instant)
+        segment = self.segments[place]
         if not self._counts(segment, instant):
             return NO_VALUE
         own = self._holding(segment.terms.discounts + segment.coming, instant)
         discounts = own or self._inherited(instant)
-        evidence = self.evidence.at(self._items_at, segment.terms, instant, history=segment.history)
+        evidence = self._evidence_at(instant, place)
         key = (evidence.items, discounts, tuple(evidence.lines.items()))
         worth = None if explain else self._worths.get(key)
         if worth is None:
@@ -177,14 +178,22 @@ class Track:
     def behind(self, instant: int, item: str) -> tuple[Cause, ...]:
         """The records that an item's worth was read from: the subscription's, and where they bear on it its invoice's
         and its customer's."""
-        segment = _span_at(self.segments, instant)
+        place = _place_at(self.segments, instant)
+        segment = self.segments[place]
         found = [cause_of(segment.seen, SUBSCRIPTIONS, instant)]
-        line = self.evidence.at(self._items_at, segment.terms, instant, history=segment.history).lines.get(item)
+        line = self._evidence_at(instant, place).lines.get(item)
         if line is not None:
             found.append(Cause(segment.seen.observed, INVOICES, line.version, line.offset, ""))
         if not self._holding(segment.terms.discounts + segment.coming, instant) and self._inherited(instant):
             found.append(cause_of(_span_at(self.spells, instant).seen, CUSTOMERS, instant))
         return tuple(found)
+
+    def _evidence_at(self, instant: int, place: int) -> Evidence:
+        segment = self.segments[place]
+        if not (self.evidence.needed or segment.history):
+            return Evidence(self._items_at(instant), inferred=self.evidence.inferred)
+        end = self.segments[place + 1].start if place + 1 < len(self.segments) else NEVER
+        return self.evidence.at(self._items_at, segment.terms, instant, Span(segment.start, end, segment.history))
 
     def _items_at(self, instant: int) -> tuple[Item, ...]:
         segment = _span_at(self.segments, instant)
@@ -280,9 +289,14 @@ def _edges(discounts: Iterable[Discount]) -> Iterator[int]:
 S = TypeVar("S", Segment, Spell)
 
 
+def _place_at(spans: Sequence[S], instant: int) -> int:
+    """The place of the span that an instant lies in; the first where it lies before all of them."""
+    for place in range(len(spans) - 1, 0, -1):
+        if spans[place].start <= instant:
+            return place
+    return 0
+
+
 def _span_at(spans: Sequence[S], instant: int) -> S:
-    """The span that an instant lies in; the first where it lies before all of them."""
-    for span in reversed(spans):
-        if span.start <= instant:
-            return span
-    return spans[0]
+    """The span that an instant lies in."""
+    return spans[_place_at(spans, instant)]

@@ -1,6 +1,7 @@
 """Mistakes that others shipped, each as the test that would have caught it."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -123,6 +124,41 @@ def test_more_than_ten_items_count_although_the_invoice_is_cut_too() -> None:
     bill["lines"]["has_more"] = True
     told = Story().see(long, 0, change="created").see(bill, 0, change="created")
     assert told.rows()[-1][2] == 1750
+
+
+def _eleven(*, hidden_tiers: str, of: int = 11) -> dict[str, Any]:
+    """So many items of 100 of which the object carries ten, and the tiers of one of these are not shown."""
+    hidden = tiered("graduated", id="price_tiers")
+    sold = [item(price(100), name=f"si_{number:02}") for number in range(of)]
+    sold = [one | {"price": hidden, "quantity": 7} if one["id"] == hidden_tiers else one for one in sold]
+    long = subscription(*sold[:10])
+    long["items"]["has_more"] = of > 10
+    return long
+
+
+def _cut_bill(subtotal: int) -> dict[str, Any]:
+    """An invoice that shows the lines of nine plain items, and not those of the tiers."""
+    bill = invoice(*[line(100, of=f"si_{number:02}") for number in range(10) if number != 3], subtotal=subtotal)
+    bill["lines"]["has_more"] = True
+    return bill
+
+
+def test_tiers_that_no_invoice_shows_a_line_of_are_worth_what_the_invoice_bills_beside_the_others() -> None:
+    told = Story().see(_eleven(hidden_tiers="si_03", of=10), 0, change="created").see(_cut_bill(900 + 555), 0)
+    assert told.rows()[-1][2] == 900 + 555
+    balance = told.ledger(until=1).balances(day(1) * 1_000_000)[0]
+    assert (balance.mrr, balance.basis, balance.unvalued) == (1455, "invoice", 0)
+
+
+def test_tiers_that_no_invoice_shows_stay_what_they_were_when_another_item_goes() -> None:
+    told = Story().see(_eleven(hidden_tiers="si_03"), 0, change="created").see(_cut_bill(1000 + 555), 0)
+    assert told.rows()[-1][2] == 1000 + 555
+    assert told.ledger(until=1).balances(day(1) * 1_000_000)[0].unvalued == 0
+    fewer = _eleven(hidden_tiers="si_03")
+    members = [one for one in fewer["items"]["data"] if one["id"] != "si_00"]
+    fewer["items"] = {"data": [*members, item(price(100), name="si_10")], "has_more": False}
+    told.see(fewer, 9)
+    assert told.rows()[-1] == (9, 1555, 1455, "contraction")
 
 
 def test_parts_add_up_to_their_whole() -> None:
