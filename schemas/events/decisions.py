@@ -161,6 +161,15 @@ class AboutSomebody(Detail):
         return bool(self.customer_id or self.user_id)
 
 
+class MatchByHand(AboutSomebody):
+    """A customer of a connection and a user of the workspace are one person, whatever the rules say; or, not `matched`,
+    they are not."""
+
+    customer_id: str = Field(min_length=1, max_length=320)
+    user_id: str = Field(min_length=1, max_length=320)
+    matched: bool = True
+
+
 class DunningSuppress(AboutSomebody):
     """No more emails: to an address, or to one customer or user. `lifted` takes it back."""
 
@@ -232,6 +241,7 @@ _KINDS = (
     DecisionKind("connection.ended", "Stripe disconnected", ConnectionEnded, by_its_act=True),
     DecisionKind("signals.thresholds", "Signal thresholds", SignalThresholds, ahead=True),
     DecisionKind("mrr.policy", "What counts as MRR", MrrPolicy, ahead=True),
+    DecisionKind("identity.match", "Who is whom", MatchByHand),
     DecisionKind("dunning.policy", "When emails go", DunningPolicy, ahead=True),
     DecisionKind("dunning.sender", "Sender of emails", DunningSender),
     DecisionKind("dunning.test_send", "Test email", DunningTestSend),

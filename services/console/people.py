@@ -10,6 +10,7 @@ from psycopg.rows import TupleRow
 from runtime.database import Connection as Db
 from runtime.database import Pool
 from services.console.figures import PAGE, Page, Place, in_scope, like_literally, rows_or_none
+from services.console.model import Customer
 from services.console.overview import Scope
 from services.console.sql import statements
 from services.console.store import BORROW_WITHIN_S
@@ -52,13 +53,7 @@ class PeopleStore:
         self, workspace_id: str, scope: Scope, *, alone: bool, search: str, after: Place | None = None
     ) -> Page[User]:
         """Users, those seen first most recently first; `alone`: only those who are no customer's."""
-        parameters = in_scope(workspace_id, scope) | {
-            "alone": alone,
-            "search": f"%{like_literally(search)}%" if search else None,
-            "after": after.value if after else None,
-            "after_id": after.id if after else None,
-            "limit": PAGE + 1,
-        }
+        parameters = in_scope(workspace_id, scope) | _part(search, after) | {"alone": alone}
         with self._pool.connection(timeout=BORROW_WITHIN_S) as db:
             rows = _rows(db, "users", parameters)
             if rows is None:
@@ -74,6 +69,24 @@ class PeopleStore:
         last = users[-1] if len(rows) > PAGE else None
         return Page(users, Place(last.first_seen_at.isoformat(), last.user_id) if last else None)
 
+    def customers_alone(
+        self, workspace_id: str, scope: Scope, *, search: str, after: Place | None = None
+    ) -> Page[Customer]:
+        """Customers of whom no user is known, the newest first."""
+        with self._pool.connection(timeout=BORROW_WITHIN_S) as db:
+            rows = _rows(db, "customers_alone", in_scope(workspace_id, scope) | _part(search, after))
+        if rows is None:
+            return Page(None)
+        customers = [Customer(*row) for row in rows[:PAGE]]
+        last = customers[-1] if len(rows) > PAGE else None
+        return Page(customers, Place(str(last.created_at), last.customer_id) if last else None)
+
+    def user(self, workspace_id: str, user_id: str) -> User | None:
+        """One user of the workspace, without its customers; None where there is none."""
+        with self._pool.connection(timeout=BORROW_WITHIN_S) as db:
+            rows = _rows(db, "user", {"workspace_id": workspace_id, "user_id": user_id})
+        return User(*rows[0]) if rows else None
+
     def count(self, workspace_id: str) -> int | None:
         """Users of the workspace, matched or not."""
         with self._pool.connection(timeout=BORROW_WITHIN_S) as db:
@@ -85,6 +98,16 @@ class PeopleStore:
         parameters = in_scope(workspace_id, scope) | {"customer_id": customer_id}
         with self._pool.connection(timeout=BORROW_WITHIN_S) as db:
             return [MatchedUser(*row) for row in _rows(db, "users_of", parameters) or ()]
+
+
+def _part(search: str, after: Place | None) -> dict[str, object]:
+    """Which rows of a list are wanted: those that a search finds, after a place."""
+    return {
+        "search": f"%{like_literally(search)}%" if search else None,
+        "after": after.value if after else None,
+        "after_id": after.id if after else None,
+        "limit": PAGE + 1,
+    }
 
 
 def _rows(db: Db, statement: str, parameters: Mapping[str, Any]) -> list[TupleRow] | None:

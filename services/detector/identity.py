@@ -3,7 +3,8 @@
     merge(person, said) -> person          commutative and idempotent
     matches_of(people, customers)          what follows, a function of what was said and not of its order
 
-Two rules, in order, for each customer that is not deleted:
+For each customer that is not deleted, in this order:
+0. a person decided whose user it is; of whom a person decided that it is not, no rule says otherwise;
 1. its metadata names a user (`user_id`, else `dropfix_user_id`) that the product knows;
 2. it has an e-mail address, lower-cased, that no other customer of its connection has: every user with that address.
 
@@ -18,7 +19,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 Kind = Literal["email", "user_id"]
-Rule = Literal["metadata", "email"]
+Rule = Literal["metadata", "email", "hand"]
 State = Literal["matched", "unmatched"]
 
 
@@ -55,6 +56,26 @@ class UserSaid(msgspec.Struct, frozen=True):
     name: str | None = None
 
 
+class HandSaid(msgspec.Struct, frozen=True):
+    """A person's decision that a customer and a user are one person, or that they are not. `id` is the decision's."""
+
+    workspace_id: str
+    connection_id: str
+    customer_id: str
+    user_id: str
+    matched: bool
+    at: int
+    id: str
+
+
+class Hand(msgspec.Struct, frozen=True, array_like=True):
+    """What a person decided of a customer and a user last."""
+
+    at: int
+    id: str
+    matched: bool
+
+
 class Told(msgspec.Struct, frozen=True, array_like=True):
     """Something that a user was last said to have: the latest message counts, of two at once the one with the greater
     id."""
@@ -65,10 +86,12 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Customer(msgspec.Struct, frozen=True, tag="customer"):
-    """A customer as its latest version has it. `firsts`: since when it ever said each identifier."""
+    """A customer as its latest version has it. `firsts`: since when it ever said each identifier; `hands`: by user,
+    what a person decided."""
 
     latest: CustomerSaid
     firsts: dict[str, int] = {}
+    hands: dict[str, Hand] = {}
 
     @property
     def owner(self) -> str:
@@ -84,7 +107,8 @@ class Customer(msgspec.Struct, frozen=True, tag="customer"):
             return
         if self.latest.email:
             yield Identifier(self.workspace_id, "email", self.latest.email)
-        for user_id in self.latest.user_ids:
+        by_hand = (user_id for user_id, hand in self.hands.items() if hand.matched)
+        for user_id in dict.fromkeys((*self.latest.user_ids, *by_hand)):
             yield Identifier(self.workspace_id, "user_id", user_id)
 
     def first(self, kind: Kind, value: str) -> int:
@@ -116,28 +140,42 @@ class User(msgspec.Struct, frozen=True, tag="user"):
 
 
 Person = Customer | User
-Said = CustomerSaid | UserSaid
+Said = CustomerSaid | UserSaid | HandSaid
 
 
 def owner_of(said: Said) -> str:
     """Whom it is about: the subject of its records."""
-    if isinstance(said, CustomerSaid):
-        return f"{said.connection_id}/{said.customer_id}"
-    return f"{said.workspace_id}/{said.user_id}"
+    if isinstance(said, UserSaid):
+        return f"{said.workspace_id}/{said.user_id}"
+    return f"{said.connection_id}/{said.customer_id}"
 
 
 def merge(person: Person | None, said: Said) -> Person:
     """The person with one more thing that was said of it."""
-    if isinstance(said, CustomerSaid):
-        return _merge_customer(person if isinstance(person, Customer) else None, said)
-    return _merge_user(person if isinstance(person, User) else None, said)
+    if isinstance(said, UserSaid):
+        return _merge_user(person if isinstance(person, User) else None, said)
+    known = person if isinstance(person, Customer) else None
+    return _merge_hand(known or _unseen(said), said) if isinstance(said, HandSaid) else _merge_customer(known, said)
 
 
 def _merge_customer(known: Customer | None, said: CustomerSaid) -> Customer:
     told = Customer(said)
     firsts = _with_firsts(known.firsts if known else {}, told.held(), said.at)
     newest = said if known is None or said.version > known.latest.version else known.latest
-    return Customer(newest, firsts)
+    return Customer(newest, firsts, known.hands if known else {})
+
+
+def _unseen(said: HandSaid) -> Customer:
+    """A customer that was decided about before it was seen: until then it goes by nothing."""
+    return Customer(
+        CustomerSaid(said.workspace_id, said.connection_id, said.customer_id, False, version=-1, at=0, deleted=True)
+    )
+
+
+def _merge_hand(known: Customer, said: HandSaid) -> Customer:
+    told, before = Hand(said.at, said.id, said.matched), known.hands.get(said.user_id)
+    latest = told if before is None else max(before, told, key=lambda hand: (hand.at, hand.id))
+    return msgspec.structs.replace(known, hands=dict(sorted({**known.hands, said.user_id: latest}.items())))
 
 
 def _merge_user(known: User | None, said: UserSaid) -> User:
@@ -175,7 +213,9 @@ def touched(before: Person | None, after: Person) -> frozenset[Identifier]:
 
 
 def _same_times(before: Person, after: Person) -> bool:
-    """Whether all was said as early as before: since when a match holds goes by it."""
+    """Whether all was said as early as before: since when a match holds goes by it. What people decided counts too."""
+    if isinstance(before, Customer) and isinstance(after, Customer) and before.hands != after.hands:
+        return False
     if isinstance(before, User) and isinstance(after, User) and before.since != after.since:
         return False
     return before.firsts == after.firsts
@@ -237,7 +277,16 @@ def matches_of(people: People, owners: Iterable[str]) -> dict[Pair, Match]:
 
 
 def _matches(customer: Customer, users: Mapping[str, User], same_email: Iterable[User]) -> dict[Pair, Match]:
-    said = customer.latest
+    said, hands = customer.latest, customer.hands
+    chosen = [user_id for user_id, hand in hands.items() if hand.matched and user_id in users]
+    if chosen:
+        return {
+            Pair(said.connection_id, said.customer_id, user_id): Match(
+                "hand", max(hands[user_id].at, users[user_id].since)
+            )
+            for user_id in chosen
+        }
+    users = {user_id: user for user_id, user in users.items() if user_id not in hands}
     named = next((users[user_id] for user_id in said.user_ids if user_id in users), None)
     if named is not None:
         since = max(customer.first("user_id", named.user_id), named.since)
@@ -248,6 +297,7 @@ def _matches(customer: Customer, users: Mapping[str, User], same_email: Iterable
             "email", max(customer.first("email", email), user.first("email", email))
         )
         for user in same_email
+        if user.user_id in users
     }
 
 

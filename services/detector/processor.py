@@ -17,7 +17,7 @@ from pipeline.records import Arrived, Record
 from pipeline.subjects import Effects, SubjectProcessor
 from schemas.catalogue import CHURN_SIGNAL, CONTROL_DECISION, PRODUCT_IDENTIFY, RAW_TOPICS
 from schemas.envelope import RawAttributes
-from schemas.errors import EnvelopeError
+from schemas.errors import EnvelopeError, InvalidDecision
 from schemas.events.control import Decision
 from schemas.events.product import ProductMessage
 from schemas.stripe import objects
@@ -27,18 +27,20 @@ from services.detector import core
 from services.detector.core import SubjectState
 from services.detector.facts import TOPIC_OF, Kind, Observed, Seen
 from services.detector.governance import DetectorGovernance
-from services.detector.identity import Said, UserSaid
+from services.detector.identity import HandSaid, Said, UserSaid
 from services.detector.identity_store import apply_said, redecide
 from services.detector.in_force import InForce
 from services.detector.messages import SignalRow, event_id, event_of, row_of
 from services.detector.readers import read
-from services.detector.saying import customer_said, user_said
+from services.detector.saying import customer_said, hand_said, user_said
 from services.detector.store import SignalStore
 
 GROUP = "detector"
 KIND_OF: dict[str, Kind] = {topic: kind for kind, topic in TOPIC_OF.items()}
 RAW_INPUTS = tuple(RAW_TOPICS[kind] for kind in TOPIC_OF)
 INPUTS = (*RAW_INPUTS, CONTROL_DECISION, PRODUCT_IDENTIFY)
+MATCH = "identity.match"
+Decoded = Observed | Decision | UserSaid | HandSaid | None
 _MAX_VERSION = 2**63 - 1
 
 
@@ -90,6 +92,13 @@ def decode_user(record: Record) -> UserSaid | None:
     return user_said(message, record.envelope.workspace_id)
 
 
+def _by_hand(decision: Decision) -> HandSaid:
+    try:
+        return hand_said(decision)
+    except InvalidDecision as error:
+        raise BadRecord(str(error)) from error
+
+
 class DetectorCore:
     """The pipeline's Core over the pure one."""
 
@@ -135,18 +144,21 @@ class DetectorProcessor:
     group = GROUP
     inputs = INPUTS
 
-    def decode(self, record: Record) -> Observed | Decision | UserSaid | None:
+    def decode(self, record: Record) -> Decoded:
         """What one record says; raises BadRecord."""
-        return decode_user(record) if record.topic == PRODUCT_IDENTIFY.name else self.decided.decode(record)
+        if record.topic == PRODUCT_IDENTIFY.name:
+            return decode_user(record)
+        decoded = self.decided.decode(record)
+        return _by_hand(decoded) if isinstance(decoded, Decision) and decoded.kind == MATCH else decoded
 
-    def apply(self, tx: Tx, facts: Sequence[Arrived[Observed | Decision | UserSaid | None]]) -> None:
+    def apply(self, tx: Tx, facts: Sequence[Arrived[Decoded]]) -> None:
         """What was said of customers and users; then decisions into their image, and facts to their subjects."""
         said: list[Arrived[Said]] = []
         told: list[Arrived[Observed | Decision]] = []
         for arrived in facts:
             match arrived.fact:
-                case UserSaid() as user:
-                    said.append(Arrived(arrived.record, user))
+                case UserSaid() | HandSaid() as who:
+                    said.append(Arrived(arrived.record, who))
                 case Observed(said=customer) as observed:
                     told.append(Arrived(arrived.record, observed))
                     if customer is not None:

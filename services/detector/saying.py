@@ -1,11 +1,14 @@
-"""From a customer of Stripe's, or a message about a user, to what it says of who it is. Pure."""
+"""From a customer of Stripe's, a message about a user, or a person's decision, to what it says of who it is. Pure."""
 
 from datetime import UTC, datetime, timedelta
 
+from schemas.errors import InvalidDecision
+from schemas.events.control import Decision
+from schemas.events.decisions import MatchByHand, read_detail
 from schemas.events.product import ProductMessage
 from schemas.stripe import objects
 from schemas.stripe.objects import StripeObject
-from services.detector.identity import CustomerSaid, UserSaid
+from services.detector.identity import CustomerSaid, HandSaid, UserSaid
 
 USER_ID_KEYS = ("user_id", "dropfix_user_id")
 """Where a customer's metadata names its user: the first that the product knows counts."""
@@ -46,6 +49,22 @@ def user_said(message: ProductMessage, workspace_id: str) -> UserSaid | None:
         at=(message.timestamp - _EPOCH) // timedelta(microseconds=1),
         email=email.lower() if email else None,
         name=name,
+    )
+
+
+def hand_said(decision: Decision) -> HandSaid:
+    """What a decision says of a customer and a user; raises InvalidDecision."""
+    detail = read_detail(decision.kind, decision.detail)
+    if not isinstance(detail, MatchByHand) or decision.connection_id is None:
+        raise InvalidDecision(f"{decision.kind} names a customer without its connection")
+    return HandSaid(
+        workspace_id=decision.workspace_id,
+        connection_id=decision.connection_id,
+        customer_id=detail.customer_id,
+        user_id=detail.user_id,
+        matched=detail.matched,
+        at=(decision.effective_at - _EPOCH) // timedelta(microseconds=1),
+        id=decision.decision_id,
     )
 
 

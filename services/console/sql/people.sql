@@ -33,3 +33,20 @@ LEFT JOIN analytics.users u ON u.workspace_id = m.workspace_id AND u.user_id = m
 WHERE m.workspace_id = %(workspace_id)s AND m.connection_id = ANY(%(connections)s)
     AND m.customer_id = %(customer_id)s AND m.state = 'matched'
 ORDER BY m.effective_at, m.user_id LIMIT 20
+
+-- name: user
+SELECT user_id, name, email, first_seen_at FROM analytics.users
+WHERE workspace_id = %(workspace_id)s AND user_id = %(user_id)s
+
+-- name: customers_alone
+SELECT c.connection_id, c.customer_id, c.name, c.email, c.created_at FROM analytics.customers c
+WHERE c.workspace_id = %(workspace_id)s AND c.connection_id = ANY(%(connections)s) AND NOT coalesce(c.deleted, false)
+    AND NOT EXISTS (
+        SELECT FROM analytics.identity_matches m
+        WHERE m.workspace_id = c.workspace_id AND m.connection_id = c.connection_id
+            AND m.customer_id = c.customer_id AND m.state = 'matched'
+    )
+    AND (%(search)s::text IS NULL OR c.name ILIKE %(search)s OR c.email ILIKE %(search)s
+        OR c.customer_id ILIKE %(search)s)
+    AND (%(after)s::timestamptz IS NULL OR (c.created_at, c.customer_id) < (%(after)s, %(after_id)s))
+ORDER BY c.created_at DESC, c.customer_id DESC LIMIT %(limit)s

@@ -1,5 +1,6 @@
 """What is answered when something goes wrong: a page to people, JSON to programs, never a stack trace or a secret."""
 
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 import psycopg
@@ -14,6 +15,7 @@ from runtime.logs import get_logger
 from services.console.errors import NotSignedIn, Refused, Unavailable
 from services.console.web.render import render
 
+Handler = Callable[[Request, Exception], Awaitable[Response]]
 PROGRAMS = ("/api/", "/v1/", "/live")
 
 log = get_logger(__name__)
@@ -39,50 +41,65 @@ def answer(request: Request, refusal: Refused) -> Response:
 
 def add_failures(app: FastAPI) -> None:
     """Register how each kind of failure is answered."""
+    for kind, handler in _HANDLERS:
+        app.add_exception_handler(kind, handler)
 
-    @app.exception_handler(Refused)
-    async def refused(request: Request, error: Refused) -> Response:
-        return answer(request, error)
 
-    @app.exception_handler(NotSignedIn)
-    async def not_signed_in(request: Request, _: NotSignedIn) -> Response:
-        if request.url.path.startswith(PROGRAMS):
-            return answer(
-                request, Refused("not_signed_in", "There is no session.", "Sign in.", HTTPStatus.UNAUTHORIZED)
-            )
-        return RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
+async def _refused(request: Request, error: Exception) -> Response:
+    return answer(request, error if isinstance(error, Refused) else _INTERNAL)
 
-    @app.exception_handler(RequestValidationError)
-    async def malformed(request: Request, error: RequestValidationError) -> Response:
-        names = sorted({str(fault["loc"][-1]) for fault in error.errors()})
-        message = f"The request is malformed: {', '.join(names)}."
-        return answer(request, Refused("malformed", message, "", HTTPStatus.UNPROCESSABLE_ENTITY))
 
-    @app.exception_handler(HTTPException)
-    async def by_status(request: Request, error: HTTPException) -> Response:
-        status = HTTPStatus(error.status_code)
-        if status is HTTPStatus.NOT_FOUND:
-            return answer(request, Refused("not_found", "There is nothing at this address.", "", status))
-        return answer(request, Refused(status.name.lower(), f"{status.phrase}.", "", status))
+async def _not_signed_in(request: Request, _: Exception) -> Response:
+    if request.url.path.startswith(PROGRAMS):
+        return answer(request, _NO_SESSION)
+    return RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
 
-    @app.exception_handler(psycopg.DataError)
-    async def impossible_value(request: Request, error: psycopg.DataError) -> Response:
-        log.warning("a request held what no column can hold", path=request.url.path, reason=type(error).__name__)
-        return answer(request, Refused("not_found", "There is nothing at this address.", "", HTTPStatus.NOT_FOUND))
 
-    @app.exception_handler(psycopg.OperationalError)
-    @app.exception_handler(PoolTimeout)
-    async def database_away(request: Request, error: Exception) -> Response:
-        log.warning("a request met no database", path=request.url.path, reason=type(error).__name__)
-        return answer(request, Unavailable("The database does not answer."))
+async def _malformed(request: Request, error: Exception) -> Response:
+    faults = error.errors() if isinstance(error, RequestValidationError) else ()
+    names = ", ".join(sorted({str(fault["loc"][-1]) for fault in faults}))
+    return answer(
+        request, Refused("malformed", f"The request is malformed: {names}.", "", HTTPStatus.UNPROCESSABLE_ENTITY)
+    )
 
-    @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> Response:
-        log.error("a request failed", path=request.url.path, exc_info=error)
-        refusal = Refused(
-            "internal",
-            "Something went wrong on our side.",
-            "It has been written to the log. Try again, and tell whoever runs DropFix if it stays.",
-            HTTPStatus.INTERNAL_SERVER_ERROR,
-        )
-        return answer(request, refusal)
+
+async def _by_status(request: Request, error: Exception) -> Response:
+    status = HTTPStatus(error.status_code) if isinstance(error, HTTPException) else _INTERNAL.status
+    if status is HTTPStatus.NOT_FOUND:
+        return answer(request, _NOTHING_HERE)
+    return answer(request, Refused(status.name.lower(), f"{status.phrase}.", "", status))
+
+
+async def _impossible_value(request: Request, error: Exception) -> Response:
+    log.warning("a request held what no column can hold", path=request.url.path, reason=type(error).__name__)
+    return answer(request, _NOTHING_HERE)
+
+
+async def _database_away(request: Request, error: Exception) -> Response:
+    log.warning("a request met no database", path=request.url.path, reason=type(error).__name__)
+    return answer(request, Unavailable("The database does not answer."))
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    log.error("a request failed", path=request.url.path, exc_info=error)
+    return answer(request, _INTERNAL)
+
+
+_NO_SESSION = Refused("not_signed_in", "There is no session.", "Sign in.", HTTPStatus.UNAUTHORIZED)
+_NOTHING_HERE = Refused("not_found", "There is nothing at this address.", "", HTTPStatus.NOT_FOUND)
+_INTERNAL = Refused(
+    "internal",
+    "Something went wrong on our side.",
+    "It has been written to the log. Try again, and tell whoever runs DropFix if it stays.",
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+)
+_HANDLERS: tuple[tuple[type[Exception], Handler], ...] = (
+    (Refused, _refused),
+    (NotSignedIn, _not_signed_in),
+    (RequestValidationError, _malformed),
+    (HTTPException, _by_status),
+    (psycopg.DataError, _impossible_value),
+    (psycopg.OperationalError, _database_away),
+    (PoolTimeout, _database_away),
+    (Exception, _unexpected),
+)

@@ -200,7 +200,7 @@ def console_on(servers: TestServers, folder: Path, *, topics: Sequence[Topic]) -
     prefix, private, port = f"t{secrets.token_hex(6)}.", PrivateKey.generate(), _free_port()
     broker = Broker(servers.kafka, prefix)
     with fresh_database(servers.database) as database_url:
-        _prepare(database_url)
+        migrate(database_url, SCHEMAS, passwords={"console": ROLE_PASSWORD})
         create_topics(broker, topics)
         (folder / "unsubscribe").write_bytes(UNSUBSCRIBE_KEY)
         environment = os.environ | {
@@ -245,18 +245,6 @@ def console(servers: TestServers, tmp_path_factory: pytest.TempPathFactory) -> I
 def company(console: RunningConsole) -> Company:
     """A workspace of this test alone on the shared console."""
     return console.company()
-
-
-def _prepare(database_url: str) -> None:
-    """Migrate as a deployment would; roles are shared by all databases of a server, so tests may collide over one."""
-    for attempt in range(5):
-        try:
-            migrate(database_url, SCHEMAS, passwords={"console": ROLE_PASSWORD})
-        except psycopg.errors.InternalError_:
-            sleep(0.2 * attempt)
-        else:
-            return
-    pytest.fail("the roles could not be prepared: another test was always faster")
 
 
 def _as_console(admin_url: str) -> str:

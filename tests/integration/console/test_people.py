@@ -85,6 +85,50 @@ def test_the_list_shows_those_without_a_customer_first_and_everybody_with_theirs
     assert "u_1" in company.browser.get("/customers/cus_a").text
 
 
+def test_a_person_matches_a_user_and_a_customer_and_undoes_it(console: RunningConsole, company: Company) -> None:
+    connection = connected(console, company)
+    add_customer(console, company, connection, "cus_a", name="Ada Lovelace", email="billing@ada.example")
+    add_user(console, company, "u_1", name="Ada")
+    assert "cus_a" in company.browser.get("/users?show=customers").text
+    found = company.browser.get("/match?user=u_1&q=lovelace").text
+    assert "Ada Lovelace" in found
+    answer = company.browser.send("/match?user=u_1&q=lovelace", "/match", {"customer": "cus_a", "user": "u_1"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/customers/cus_a")
+    add_match(console, company, connection, "cus_a", "u_1", matched_by="hand")
+    assert "cus_a" not in company.browser.get("/users?show=customers").text
+    assert "matched by hand" in company.browser.get("/customers/cus_a").text
+    company.browser.send("/customers/cus_a", "/match", {"customer": "cus_a", "user": "u_1", "is": "no"})
+    decided = console.rows(
+        "SELECT connection_id, detail FROM control.decisions WHERE workspace_id = %s AND kind = 'identity.match'"
+        " ORDER BY decided_at",
+        company.workspace_id,
+    )
+    about = {"customer_id": "cus_a", "user_id": "u_1"}
+    assert decided == [(connection, about | {"matched": True}), (connection, about | {"matched": False})]
+
+
+def test_a_customers_user_is_looked_for_by_its_address(console: RunningConsole, company: Company) -> None:
+    connection = connected(console, company)
+    add_customer(console, company, connection, "cus_a", email="ada@example.com")
+    add_user(console, company, "u_1", email="ada@example.com")
+    add_user(console, company, "u_2", email="bob@example.com")
+    page = company.browser.get("/match?customer=cus_a").text
+    assert "u_1" in page
+    assert "u_2" not in page
+    assert "No user matches" in company.browser.get("/match?customer=cus_a&q=nobody").text
+
+
+def test_nobody_of_another_company_can_be_matched(console: RunningConsole, company: Company) -> None:
+    connection, other = connected(console, company), console.company("Other")
+    add_customer(console, company, connection, "cus_a")
+    add_user(console, company, "u_1")
+    add_user(console, other, "u_9")
+    assert other.browser.get("/match?customer=cus_a").status_code == 404
+    assert company.browser.get("/match?user=u_9").status_code == 404
+    sent = company.browser.send("/match?user=u_1", "/match", {"customer": "cus_a", "user": "u_9"})
+    assert sent.status_code == 404
+
+
 def test_long_lists_of_users_go_on_on_further_pages(console: RunningConsole, company: Company) -> None:
     for number in range(60):
         add_user(console, company, f"u_{number:02}", since=NOW - timedelta(hours=number))

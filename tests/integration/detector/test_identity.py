@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -21,13 +22,14 @@ from runtime.database import Connection, Database
 from runtime.migrations import migrate
 from schemas.catalogue import CHURN_SIGNAL, IDENTITY_MATCH, PRODUCT_IDENTIFY, dead_letter_topic
 from services.detector.facts import Observed
-from services.detector.identity import CustomerSaid, UserSaid
+from services.detector.identity import CustomerSaid, HandSaid, UserSaid
 from services.detector.identity_store import apply_said
 from services.detector.processor import INPUTS, decode_user, detector
 from services.detector.schema import MIGRATIONS
 from services.mrr.processor import INPUTS as MRR_INPUTS
 from services.mrr.schema import MIGRATIONS as MRR
-from tests.crowd import crowd, customer, user
+from tests.crowd import at, crowd, customer, user
+from tests.decided import decision_record
 from tests.fixtures.counting import eventually
 from tests.integration.consumers import Consumer
 from tests.unit.detector.people import Directory
@@ -42,7 +44,7 @@ def expected(records: list[Record]) -> Standing:
     for record in records:
         fact = processor.decode(record)
         said = fact.said if isinstance(fact, Observed) else fact
-        assert isinstance(said, CustomerSaid | UserSaid)
+        assert isinstance(said, CustomerSaid | UserSaid | HandSaid)
         people.setdefault(said.workspace_id, Directory()).say(said)
     return {
         (workspace, *pair, match.by, match.since)
@@ -51,14 +53,35 @@ def expected(records: list[Record]) -> Standing:
     }
 
 
+def with_hands(seed: int, count: int) -> list[Record]:
+    """A crowd, and what persons decide of it meanwhile."""
+    records, draw = crowd(seed, count), Random(seed)
+    for number in range(count // 10):
+        workspace = draw.choice(["ws_1", "ws_2"])
+        detail = {"customer_id": f"cus_{draw.randrange(8)}", "user_id": f"u_{draw.randrange(8)}"}
+        decided = decision_record(
+            "identity.match",
+            {**detail, "matched": draw.random() < 0.7},
+            at=at(draw.randrange(count) * 60),
+            workspace=workspace,
+            connection=f"con_{workspace}_{draw.randrange(2)}",
+            name=f"dec_{number:03}",
+        )
+        records.insert(draw.randrange(len(records)), decided)
+    return records
+
+
 _OURS: LiteralString = (
     "SELECT workspace_id, connection_id, customer_id, user_id, matched_by,"
     " (extract(epoch FROM effective_at) * 1000000)::bigint FROM analytics.identity_matches WHERE state = 'matched'"
 )
 _MRRS: LiteralString = (
     "SELECT workspace_id, connection_id, customer_id, user_id, matched_by,"
-    " (extract(epoch FROM effective_at) * 1000000)::bigint FROM mrr.matches WHERE state = 'matched'"
+    " (extract(epoch FROM effective_at) * 1000000)::bigint FROM"
+    " (SELECT DISTINCT ON (connection_id, customer_id, user_id) * FROM mrr.matches"
+    " ORDER BY connection_id, customer_id, user_id, revision DESC) AS latest WHERE state = 'matched'"
 )
+"""mrr keeps every revision: what was decided by one that ended stays."""
 
 
 class Tables:
@@ -121,7 +144,7 @@ def tables(database_url: str) -> Tables:
 
 @pytest.mark.parametrize("batch", [1, 7, 500])
 def test_matches_in_the_tables_are_those_of_the_core_however_records_are_batched(tables: Tables, batch: int) -> None:
-    records = crowd(1, 300)
+    records = with_hands(1, 300)
     tables.apply(tables.logged(records), batch=batch)
     assert tables.standing() == expected(records)
     assert len(tables.standing()) > 5
@@ -129,7 +152,7 @@ def test_matches_in_the_tables_are_those_of_the_core_however_records_are_batched
 
 @pytest.mark.parametrize("seed", [2, 3])
 def test_customers_and_users_who_come_at_once_end_with_the_same_matches(tables: Tables, seed: int) -> None:
-    records = crowd(seed, 400)
+    records = with_hands(seed, 400)
     logged = tables.logged(records)
     customers = [record for record in logged if record.topic != PRODUCT_IDENTIFY.name]
     users = [record for record in logged if record.topic == PRODUCT_IDENTIFY.name]
@@ -196,7 +219,7 @@ def service(kafka_bootstrap: str, topic_prefix: str, database_url: str, tmp_path
 
 
 def test_the_detector_and_mrr_agree_although_both_are_killed(service: Consumer, tmp_path: Path) -> None:
-    records = crowd(4, 300)
+    records = with_hands(4, 300)
     service.produce(records)
     service.start(failpoints="after_commit=kill@6")
     assert service.wait_for_end() == -9
@@ -218,7 +241,7 @@ def test_the_detector_and_mrr_agree_although_both_are_killed(service: Consumer, 
 
 
 def test_every_change_is_on_the_topic_once_under_its_user(service: Consumer) -> None:
-    service.produce(crowd(5, 200))
+    service.produce(with_hands(5, 200))
     service.start()
     service.settle()
     told = service.published(IDENTITY_MATCH)

@@ -7,6 +7,7 @@ from services.detector.identity import (
     Change,
     Customer,
     CustomerSaid,
+    HandSaid,
     Match,
     Pair,
     People,
@@ -42,6 +43,13 @@ def customer(name: str = "cus_1", *, version: int = 1, connection: str = CONNECT
 def user(name: str = "u_1", *, at: int = 50, message: str = "m", workspace: str = WORKSPACE, **said: Any) -> UserSaid:
     """A message about a user."""
     return UserSaid(workspace_id=workspace, user_id=name, id=message, at=at, **said)
+
+
+def by_hand(
+    name: str = "cus_1", user_id: str = "u_1", *, matched: bool = True, at: int = 1000, decision: str = "dec_1"
+) -> HandSaid:
+    """A person's decision about a customer and a user."""
+    return HandSaid(WORKSPACE, CONNECTION, name, user_id, matched, at, decision)
 
 
 @dataclass

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.events.product import ProductMessage
-from services.detector.identity import CustomerSaid, Match, Pair, Person, Said, owner_of
+from services.detector.identity import CustomerSaid, HandSaid, Match, Pair, Person, Said, owner_of
 from services.detector.saying import customer_said, user_said
-from tests.unit.detector.people import CONNECTION, WORKSPACE, Directory, customer, everybody, matched, user
+from tests.unit.detector.people import CONNECTION, WORKSPACE, Directory, by_hand, customer, everybody, matched, user
 
 ADA, BOB = "ada@example.com", "bob@example.com"
 
@@ -105,9 +105,40 @@ def test_every_change_of_a_pair_has_a_revision_of_its_own() -> None:
     ]
 
 
+def test_what_a_person_decided_stands_whatever_the_rules_say() -> None:
+    found = everybody(customer(email=ADA, user_ids=["u_2"]), user("u_1"), user("u_2", email=ADA))
+    assert matched(found) == {("cus_1", "u_2", "metadata")}
+    assert matched(found.say(by_hand())) == {("cus_1", "u_1", "hand")}
+    assert found.standing()[Pair(CONNECTION, "cus_1", "u_1")].since == 1000
+    assert matched(found.say(customer(version=2, email=ADA, user_ids=["u_2"]))) == {("cus_1", "u_1", "hand")}
+
+
+def test_a_match_that_a_person_undid_is_not_made_again_by_a_rule() -> None:
+    found = everybody(customer(email=ADA, user_ids=["u_1"]), user(email=ADA), by_hand(matched=False))
+    assert matched(found) == set()
+    assert matched(found.say(customer(version=2, email=ADA), user(at=60, message="n", email=ADA))) == set()
+    assert matched(found.say(by_hand(at=2000, decision="dec_2"))) == {("cus_1", "u_1", "hand")}
+
+
+def test_undoing_a_match_by_hand_leaves_the_others_to_the_rules() -> None:
+    found = everybody(customer(email=ADA), user(email=BOB), user("u_2", email=ADA), by_hand())
+    assert matched(found) == {("cus_1", "u_1", "hand")}
+    assert matched(found.say(by_hand(matched=False, at=2000, decision="dec_2"))) == {("cus_1", "u_2", "email")}
+
+
+def test_a_customer_may_be_decided_about_before_it_or_its_user_is_seen() -> None:
+    found = everybody(by_hand())
+    assert matched(found) == set()
+    assert matched(found.say(customer())) == set()
+    assert matched(found.say(user(at=5000))) == {("cus_1", "u_1", "hand")}
+    assert found.standing()[Pair(CONNECTION, "cus_1", "u_1")].since == 5000
+
+
 def _named(said: Said) -> tuple[str, object]:
     """A version of a customer, or a message, is what it is for good."""
-    return owner_of(said), said.version if isinstance(said, CustomerSaid) else said.id
+    if isinstance(said, CustomerSaid):
+        return owner_of(said), said.version
+    return said.id if isinstance(said, HandSaid) else owner_of(said), said.id
 
 
 emails = st.none() | st.sampled_from([ADA, BOB, "c@example.com"])
@@ -132,8 +163,18 @@ users = st.builds(
     st.integers(1, 10**6),
     emails,
 )
+hands = st.builds(
+    lambda name, user_id, matched, at, decision: by_hand(
+        name, user_id, matched=matched, at=at, decision=f"dec_{decision}"
+    ),
+    st.sampled_from(["cus_1", "cus_2", "cus_3"]),
+    names,
+    st.booleans(),
+    st.integers(1, 900),
+    st.integers(1, 10**6),
+)
 lives = st.lists(
-    customers | users,
+    customers | users | hands,
     max_size=14,
     unique_by=_named,
 )

@@ -17,6 +17,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "connection.ended": {"reason": "disconnected"},
     "signals.thresholds": {"history_days": 60},
     "mrr.policy": {"policy": {"version": "ours/2", "past_due_grace_days": 14}, "counts_from": "2026-03-01"},
+    "identity.match": {"customer_id": "cus_1", "user_id": "u_1", "matched": False},
     "dunning.policy": {"days": [0, 2, 9], "first_hour": 8, "thresholds": {"usd": 500}},
     "dunning.sender": {"address": "billing@acme.example", "name": "Acme", "passed": True},
     "dunning.test_send": {"to": "founder@acme.example"},
