@@ -71,7 +71,7 @@ def render_test(sender: DunningSender, settings: WorkspaceSettings) -> Rendered:
         "preview": "Emails from this sender arrive.",
         "greeting": "Hello,",
         "paragraphs": [
-            f"this is the test email that was asked for in DropFix. Emails about failed payments of {company} will come"
+            f"This is the test email that was asked for in DropFix. Emails about failed payments of {company} will come"
             f" from {sender.address}, and look like this one.",
             "It arrived: open Settings → Recovery in DropFix and say so. Until then no customer is emailed.",
             f"Replies go to {sender.reply_to or sender.address}.",

@@ -47,6 +47,23 @@ def test_a_due_email_asks_for_a_fresh_read_first() -> None:
     assert plan(stage, work=Work(due_of(stage))).move == "request"
 
 
+def test_a_read_that_was_made_for_the_email_before_does_not_count() -> None:
+    stage = story()
+    answer(stage, "for the email before")
+    assert plan(stage, work=Work(due_of(stage))).move == "request"
+    asked = Work(due_of(stage), request_id="r2", requested_at=MACHINE + timedelta(seconds=1))
+    assert plan(stage, work=asked, after=timedelta(seconds=2)).move == "wait"
+    answer(stage, "r2", read_at=MACHINE + timedelta(seconds=2))
+    assert plan(stage, work=asked, after=timedelta(seconds=3)).move == "announce"
+
+
+def test_a_read_made_since_for_another_request_counts() -> None:
+    stage = story()
+    answer(stage, "r1", read_at=MACHINE + timedelta(seconds=2))
+    asked = Work(due_of(stage), request_id="r2", requested_at=MACHINE + timedelta(seconds=1))
+    assert plan(stage, work=asked, after=timedelta(seconds=3)).move == "announce"
+
+
 def test_a_request_is_waited_for_and_then_made_again() -> None:
     stage = story()
     assert plan(stage, after=ANSWER).move == "wait"
