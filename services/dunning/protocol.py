@@ -1,6 +1,6 @@
 """From due to sent: what comes next for an email, as a pure decision at the real now.
 
-1. Ask for a fresh read of the customer; a request that nobody answers is made again.
+1. Ask for a fresh read of the customer, for each email anew; a request that nobody answers is made again.
 2. When an answer is fresh, and all that it names has arrived here, put into the log that the email is due.
 3. When that is read back, Kafka has it: then, and if the read is still fresh, send.
 
@@ -80,7 +80,7 @@ def needs_read(facts: Facts) -> bool:
 def _until_read(facts: Facts, work: Work, machine_now: datetime) -> Plan | None:
     """What is to be waited for; None when a fresh read is here with all that it names."""
     answer = facts.refresh
-    if answer is not None and machine_now - answer.read_at <= FRESH:
+    if answer is not None and machine_now - answer.read_at <= FRESH and _is_for(work, answer):
         if answer.outcome in {"unchanged", "changed"}:
             if missing := _missing(facts, answer):
                 return Plan("wait", f"the read left versions that have not arrived: {', '.join(missing)}")
@@ -91,6 +91,13 @@ def _until_read(facts: Facts, work: Work, machine_now: datetime) -> Plan | None:
     if asked is None or machine_now - asked > _patience(answer, work):
         return Plan("request", "there is no fresh read")
     return Plan("wait", "a fresh read was asked for")
+
+
+def _is_for(work: Work, answer: Refresh) -> bool:
+    """Whether the read was made since this email asked for one. What was read for the email before may be minutes old
+    by the machine's clock and days by a simulated one."""
+    asked = work.requested_at
+    return asked is not None and (answer.request_id == work.request_id or answer.read_at >= asked)
 
 
 def _patience(answer: Refresh | None, work: Work) -> timedelta:
