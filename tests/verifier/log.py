@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import kafka
@@ -19,6 +20,8 @@ class Entry:
     key: bytes
     value: bytes
     headers: tuple[tuple[str, bytes], ...]
+    written_at: datetime
+    """When the producer had it, by the machine's clock."""
 
     def header(self, name: str) -> str:
         return dict(self.headers)[name].decode()
@@ -60,7 +63,8 @@ def ends_of(bootstrap: str, topics: Iterable[str], *, prefix: str = "") -> dict[
 
 def _entry(record: Any, prefix: str) -> Entry:
     name = record.topic.removeprefix(prefix)
-    return Entry(name, record.partition, record.offset, record.key, record.value, tuple(record.headers))
+    written_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+    return Entry(name, record.partition, record.offset, record.key, record.value, tuple(record.headers), written_at)
 
 
 def _places(consumer: Any, topics: Iterable[str], prefix: str) -> Sequence[Any]:
