@@ -7,7 +7,7 @@ while they are made.
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -78,12 +78,15 @@ class MemoryLog:
     records: int = 0
 
     def send(self, topic: Topic, *, subject: str, key: str, value: bytes | None, headers: Headers) -> _Placed:
+        return self.place(topic.name, partition=0, key=key.encode(), value=value, headers=headers)
+
+    def place(self, topic: str, *, partition: int, key: bytes, value: bytes | None, headers: Headers) -> _Placed:
         self.records += 1
-        if (kind := _KINDS.get(topic.name)) is not None:
+        if (kind := _KINDS.get(topic)) is not None:
             said = {name: text.decode() for name, text in headers}
-            found = Logged(kind, key, said["ce_id"], int(said["ce_objectversion"]), value or b"", said["ce_change"])
-            self.keep(found)
-        return _Placed(raw=kind is not None)
+            version, change = int(said["ce_objectversion"]), said["ce_change"]
+            self.keep(Logged(kind, key.decode(), said["ce_id"], version, value or b"", change))
+        return _Placed(raw=kind is not None, partition=partition)
 
     def settle(self, acknowledgements: Sequence[Any], *, timeout: float = 60.0) -> None:
         if self.lose_next and any(each.raw for each in acknowledgements):
@@ -161,7 +164,11 @@ class PolledAccount:
 
     def poll(self) -> None:
         """One turn of the connection, if it is due: its first sync, or a poll. What it asked is written down."""
-        self._loop.run(self._poll())
+        self.run(self._poll())
+
+    def run(self, work: Coroutine[Any, Any, object]) -> None:
+        """Run work on the poller's loop, on which its connections live."""
+        self._loop.run(work)
 
     async def _poll(self) -> None:
         for lease in await self.shell.outside.run(

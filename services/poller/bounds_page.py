@@ -87,7 +87,7 @@ def _calls() -> Iterator[str]:
         count = sum(pages_of(letter, example.sizes) or 1 for letter in letters)
         yield f"| {example.tier} | {example.name} | {count} | {_plan_of(example.tier)} |"
     yield ""
-    finds = "; ".join(f"{letter} {what}" for letter, what in FINDS.items() if letter != "L")
+    finds = "; ".join(f"{letter} {what}" for letter, what in FINDS.items() if letter not in "LW")
     yield f"By letter: W every running subscription in one page; {finds}."
     yield (
         "L stands in for E where the account has no search. A list that is hot (A, B, D, E, F, I) is read from its"

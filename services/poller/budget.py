@@ -94,6 +94,13 @@ class Meter:
         """Focused reads that today still allows a poll by its timers: fresh reads that are asked for keep some."""
         return max(0, self.focused_left - focused_a_day(self.allowed) // KEPT_FOR_REFRESHES)
 
+    def may_poll(self, at: datetime) -> bool:
+        """Whether a poll at `at` may make a list call at all: once the surplus is spent, one call per five minutes of
+        the day so far, whoever polls the account and however often."""
+        made = self.days.get(at.date(), Reads()).lists
+        so_far = (at - at.replace(hour=0, minute=0, second=0, microsecond=0)) / timedelta(days=1)
+        return self.surplus > 0 or made <= POLLS_A_DAY * so_far
+
     def calls_affordable(self) -> int:
         """List calls that a poll can make for the rest of the day: one, and what the surplus gives beside it."""
         return 1 + self.surplus // POLLS_A_DAY

@@ -215,6 +215,7 @@ def _before(cursor: Cursor) -> int | None:
 
 
 FINDS: Mapping[str, str] = {
+    "W": "subscriptions",
     "A": "charges",
     "B": "young invoices",
     "C": "open invoices",

@@ -94,7 +94,8 @@ class Poll:
         tier = tier_of(sizes, allowed=session.meter.allowed)
         disputes, lent = self._reader.capabilities.can_read("dispute"), lent_to_customers(sizes)
         wanted = letters_of(tier, tick, disputes=disputes, lent=lent)
-        letters = kept(wanted, session.meter.calls_affordable())
+        turn = session.meter.may_poll(session.shell.clock.now())
+        letters = kept(wanted, session.meter.calls_affordable()) if turn else ()
         self._result.left_out = tuple(letter for letter in wanted if letter not in letters)
         await self._read_all(letters, known, sizes, tier)
         extras = extras_of(tier, tick)[: session.meter.timed_left]

@@ -52,7 +52,15 @@ class Work:
         except (BrokerError, psycopg.Error) as error:
             log.warning("interrupted", connection_id=lease.connection_id, reason=str(error))
             left = self._again(lease)
+        await self._write_down()
         await self.shell.outside.run(lambda conn: leases.release(conn, lease.owner, left))
+
+    async def _write_down(self) -> None:
+        """The requests made are counted before the lease is given back: whoever polls the account next goes by them."""
+        try:
+            await self.shell.audit.flush()
+        except (BrokerError, psycopg.Error) as error:
+            log.warning("the audit waits", reason=str(error).strip())
 
     async def _try(self, lease: Lease) -> Release:
         base = self.shell.settings.stripe_api_base

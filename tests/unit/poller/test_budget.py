@@ -1,7 +1,7 @@
 """The read budget: never spent before its 30 days are over, and what is left out first."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +18,7 @@ from services.poller.budget import (
 )
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+TODAY = START.date()
 
 
 def test_half_of_what_stripe_allows_and_never_less_than_a_call_a_poll() -> None:
@@ -109,3 +110,21 @@ def test_some_of_a_days_focused_reads_are_kept_for_fresh_reads_that_are_asked_fo
         meter.count("refresh", START)
     assert meter.timed_left == 0
     assert meter.days[START.date()].focused == focused_a_day(FLOOR)
+
+
+def test_when_the_surplus_is_spent_all_pollers_of_an_account_together_make_one_call_per_five_minutes() -> None:
+    meter = Meter(allowed=FLOOR, days={TODAY - timedelta(days=1): Reads(others=FLOOR)}, today=TODAY)
+    midnight = datetime.combine(TODAY, time(), UTC)
+    made = 0
+    for minute in range(0, 24 * 60, 2):
+        at = midnight + timedelta(minutes=minute)
+        if meter.may_poll(at):
+            meter.count("whole", at)
+            made += 1
+    assert made <= POLLS_A_DAY
+    assert made >= POLLS_A_DAY - 1
+
+
+def test_while_there_is_surplus_every_poll_may_call() -> None:
+    meter = Meter(allowed=10 * FLOOR, days={TODAY: Reads(lists=5_000)}, today=TODAY)
+    assert meter.may_poll(datetime.combine(TODAY, time(0, 5), UTC))
