@@ -23,6 +23,9 @@ REQUEST_TIMEOUT_MS = 15_000
 DELIVERY_TIMEOUT_MS = 60_000
 LINGER_MS = 5
 BATCH_BYTES = 65_536
+ANSWER_TIMEOUT_MS = 6_000
+"""How long whoever waits at a command waits for a broker that may be dead."""
+
 TOPICS_READY_MS = 60_000
 """A busy broker has answered before it has made the files of a hundred partitions."""
 
@@ -90,6 +93,14 @@ class Producer:
             )
         except kafka.errors.KafkaError as error:
             raise BrokerError(f"no Kafka answers at {broker.bootstrap_servers}: {error!r}") from error
+
+    def find(self, topics: Iterable[Topic]) -> None:
+        """Learn where the partitions of these topics are, so that the first record of each need not wait for it."""
+        try:
+            for topic in topics:
+                self._producer.partitions_for(f"{self._broker.prefix}{topic.name}")
+        except kafka.errors.KafkaError as error:
+            raise BrokerError(f"Kafka does not say where the topics are: {error!r}") from error
 
     def send(self, topic: Topic, *, subject: str, key: str, value: bytes | None, headers: Headers) -> Acknowledgement:
         """Queue one record on the partition of its subject; raises BrokerError if the client refuses it."""
@@ -168,8 +179,9 @@ def _create(admin: Any, broker: Broker, topics: Sequence[Topic], replication: in
 
 
 def _admin(broker: Broker) -> Any:
+    options = broker.client_options("dropfix-admin")
     try:
-        return kafka.KafkaAdminClient(**broker.client_options("dropfix-admin"))
+        return kafka.KafkaAdminClient(**options, bootstrap_timeout_ms=ANSWER_TIMEOUT_MS)
     except kafka.errors.KafkaError as error:
         raise BrokerError(f"no Kafka answers at {broker.bootstrap_servers}: {error!r}") from error
 

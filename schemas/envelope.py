@@ -21,7 +21,7 @@ CONTENT_TYPE = "application/json"
 
 def format_time(instant: datetime) -> str:
     """RFC 3339 in UTC with microseconds, so that text order is time order."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return instant.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def parse_time(text: str) -> datetime:

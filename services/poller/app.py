@@ -59,6 +59,7 @@ def serve(settings: Settings, frame: Frame) -> None:
     outside = Outside(database, broker)
     outside.open()
     try:
+        outside.producer.find((*RAW_TOPICS.values(), STRIPE_API_CALL))
         with _requests_taken(settings, frame) as answered:
             asyncio.run(Poller(outside, settings, frame, keyring, answered=answered).run())
     finally:

@@ -19,14 +19,14 @@ _encoder = msgspec.json.Encoder(order="deterministic")
 
 def canonical(kind: Kind, content: Mapping[str, Any]) -> dict[str, Any]:
     """The object as it is compared: without rotating links, its expanded neighbours as ids."""
-    rotating = OBJECTS[kind].rotating
-    return {name: _neighbour(name, value) for name, value in content.items() if name not in rotating}
-
-
-def _neighbour(name: str, value: Any) -> Any:
-    if name in CHILDREN and isinstance(value, dict) and isinstance(value.get("id"), str):
-        return value["id"]
-    return value
+    found = dict(content)
+    for name in OBJECTS[kind].rotating:
+        found.pop(name, None)
+    for name in CHILDREN:
+        value = found.get(name)
+        if isinstance(value, dict) and isinstance(value.get("id"), str):
+            found[name] = value["id"]
+    return found
 
 
 def fingerprint(kind: Kind, content: Mapping[str, Any]) -> str:

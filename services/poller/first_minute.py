@@ -1,7 +1,7 @@
 """The first minute after a key was accepted: what is read, in which order, and how far it is. Pure.
 
-Stages run one after the other, the tasks of a stage side by side: first what a founder looks at (how many customers,
-which payments failed, who lapsed), then everything that carries MRR, then the rest.
+First what a founder looks at (how many customers, which payments failed, who lapsed), then everything that carries
+MRR, then the rest. An earlier stage goes before a later one wherever both could be read (`agenda.py`).
 """
 
 from collections.abc import Mapping
@@ -18,6 +18,8 @@ HISTORY_DAYS = 90
 
 Stage = Literal["counting", "failed_payments", "lapsed", "mrr", "history", "disputes"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
+URGENT: frozenset[Stage] = frozenset({"counting", "failed_payments", "lapsed", "mrr"})
+"""The first minute; what comes after it fills in the history."""
 PERCENT_AT_END: dict[Stage, int] = {
     "counting": 5,
     "failed_payments": 15,
@@ -31,13 +33,14 @@ PERCENT_AT_END: dict[Stage, int] = {
 @dataclass(frozen=True, slots=True)
 class Task:
     """One list or search to read to its end. `counts` names the progress it adds to; `divisible` whether it may be
-    read in shards by creation."""
+    read in shards by creation; `after` a task that is to be finished before."""
 
     stage: Stage
     name: str
     query: Query
     counts: str
     divisible: bool = False
+    after: str | None = None
 
 
 def tasks(found: Capabilities, *, as_of: int, history_days: int = HISTORY_DAYS) -> tuple[Task, ...]:
@@ -89,16 +92,14 @@ def _history(found: Capabilities, as_of: int, days: int) -> tuple[Task, ...]:
     every = [Task("history", "customers", found.query("customer"), "customers", divisible=True)]
     ended = _light(found, filters={"status": "ended"})
     every.append(Task("history", "ended", ended, "subscriptions", divisible=True))
-    stages: dict[Kind, Stage] = {
-        "invoice": "history",
-        "charge": "history",
-        "payment_intent": "history",
-        "dispute": "disputes",  # a dispute belongs to its charge's customer, so the charges come first
-    }
-    for kind, stage in stages.items():
+    kinds: tuple[Kind, ...] = ("invoice", "charge", "payment_intent")
+    for kind in kinds:
         alone = found.expansions(kind, WANTED[kind] - {"payment_intent"})
         query = Query(kind, expand=alone).between(since, None)
-        every.append(Task(stage, f"{kind}s", query, f"{kind}s", divisible=True))
+        every.append(Task("history", f"{kind}s", query, f"{kind}s", divisible=True))
+    # A dispute belongs to its charge's customer, so the charges come first.
+    disputes = found.query("dispute").between(since, None)
+    every.append(Task("disputes", "disputes", disputes, "disputes", divisible=True, after="charges"))
     return tuple(every)
 
 

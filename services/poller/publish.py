@@ -16,8 +16,8 @@ from pipeline.failpoints import failpoint
 from runtime.clock import Clock
 from runtime.database import Connection
 from runtime.metrics import PUBLISHED
-from schemas.catalogue import RAW_TOPICS
-from schemas.envelope import Envelope, RawAttributes
+from schemas.catalogue import RAW_TOPICS, Topic
+from schemas.envelope import Envelope, Headers, RawAttributes
 from schemas.subjects import kept_key, split_subject
 from services.poller.changes import Outcome, RawRecord, Seen, fold
 from services.poller.outside import Outside
@@ -114,16 +114,11 @@ class Publisher:
         if not records:
             return
         producer = self._outside.producer
+        made = [ready(record, self._identity) for record in records]
         producer.settle(
             [
-                producer.send(
-                    RAW_TOPICS[record.kind],
-                    subject=record.subject,
-                    key=kept_key(record.subject, record.object_id, record.version),
-                    value=record.value,
-                    headers=envelope_of(record, self._identity).headers(),
-                )
-                for record in records
+                producer.send(one.topic, subject=one.subject, key=one.key, value=one.value, headers=one.headers)
+                for one in made
             ]
         )
         for record in records:
@@ -143,6 +138,28 @@ def _of_charge(one: Seen, subject: str | None) -> Seen:
     if one.object.kind != "dispute" or subject is None:
         return one
     return replace(one, object=replace(one.object, customer=split_subject(subject)[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A record as the producer takes it."""
+
+    topic: Topic
+    subject: str
+    key: str
+    value: bytes
+    headers: Headers
+
+
+def ready(record: RawRecord, identity: Identity) -> Ready:
+    """Where a record goes and what it says of itself."""
+    return Ready(
+        topic=RAW_TOPICS[record.kind],
+        subject=record.subject,
+        key=kept_key(record.subject, record.object_id, record.version),
+        value=record.value,
+        headers=envelope_of(record, identity).headers(),
+    )
 
 
 def envelope_of(record: RawRecord, identity: Identity) -> Envelope:

@@ -7,7 +7,7 @@ at most one page that is not full, so cuts are made only where several pages are
 
 from dataclasses import dataclass
 
-WORTH_CUTTING_PAGES = 2.0
+WORTH_CUTTING_PAGES = 3.0
 GUESSED_PAGES = 6.0
 
 

@@ -10,7 +10,8 @@ from services.poller.statements import statement
 
 @dataclass
 class Shard:
-    """A part of a task's list: what was created in a range, read down to and including `after_id`."""
+    """A part of a task's list: what was created in a range, read down to and including `after_id`. Of a search that is
+    the token of its next page."""
 
     task: str
     number: int
@@ -38,8 +39,8 @@ def load_shards(conn: Connection, connection_id: str) -> list[Shard]:
     return [Shard(*row) for row in rows]
 
 
-def plan_shards(conn: Connection, connection_id: str, tasks: Sequence[Task]) -> list[Shard]:
-    """The shards of an earlier run, and one for every task that has none yet."""
+def plan_shards(conn: Connection, connection_id: str, tasks: Sequence[Task]) -> tuple[list[Shard], bool]:
+    """The shards of an earlier run, and one for every task that has none yet; and whether there was an earlier run."""
     there = load_shards(conn, connection_id)
     begun = {shard.task for shard in there}
     fresh = [
@@ -48,7 +49,7 @@ def plan_shards(conn: Connection, connection_id: str, tasks: Sequence[Task]) -> 
         if task.name not in begun
     ]
     add_shards(conn, connection_id, fresh)
-    return [*there, *fresh]
+    return [*there, *fresh], bool(there)
 
 
 def add_shards(conn: Connection, connection_id: str, shards: Sequence[Shard]) -> None:

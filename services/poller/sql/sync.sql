@@ -15,3 +15,7 @@ WHERE connection_id = %(connection_id)s AND task = %(task)s AND shard = %(shard)
 
 -- name: forget_shards
 DELETE FROM shards WHERE connection_id = %(connection_id)s
+
+-- name: shown
+SELECT coalesce((progress ->> 'percent')::int, 0), customers_counted FROM connection_status
+WHERE connection_id = %(connection_id)s

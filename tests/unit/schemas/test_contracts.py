@@ -1,6 +1,7 @@
 """The contracts of the topics: names, keys, partitions, ids, versions, headers."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from uuid import uuid5
 
 import pytest
 from hypothesis import given
@@ -62,6 +63,18 @@ def test_the_same_cause_has_the_same_id_and_another_has_another(subject: str, ru
     assert first == ids.derived_id(subject=subject, rule=rule, cause_id=cause)
     assert first != ids.derived_id(subject=subject, rule=rule, cause_id=cause, ordinal=1)
     assert first != ids.decision_effect_id(decision_id=cause, rule=rule)
+
+
+@given(subject=names, rule=names, cause=names)
+def test_an_id_is_a_uuid5_in_its_own_name_space(subject: str, rule: str, cause: str) -> None:
+    parts = "\x1f".join(("derived", subject, rule, cause, "0"))
+    assert ids.derived_id(subject=subject, rule=rule, cause_id=cause) == str(uuid5(ids.NAMESPACE, parts))
+
+
+@given(instants)
+def test_a_time_is_rfc_3339_in_utc_with_microseconds(instant: datetime) -> None:
+    assert format_time(instant) == instant.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    assert parse_time(format_time(instant.astimezone(timezone(timedelta(hours=5))))) == instant
 
 
 def test_raw_ids_form_a_chain_so_that_a_value_that_comes_back_is_a_new_record() -> None:
