@@ -13,8 +13,9 @@ from simulator.app import ServerSettings, Simulator, simulate
 from simulator.clock import Clock, FileClock, ManualClock, RealClock, instant
 from simulator.company.life import Growth, Variety
 from simulator.errors import SetupError
-from simulator.founding import found
+from simulator.founding import Company, found
 from simulator.server import address_of, listen, server_of
+from simulator.vast.account import vast
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -28,6 +29,13 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--anchor", help="the instant (RFC 3339) up to which the past is seeded; default: now")
     parser.add_argument("--clock", default="real", help="real, manual (POST /_clock), or the path of a clock file")
     parser.add_argument("--variety", default="usual", choices=get_args(Variety), help="full: rare prices and fates too")
+    parser.add_argument("--vast", action="store_true", help="computed customers with a subscription each, any number")
+    parser.add_argument(
+        "--months", type=int, default=10, help="of a vast account: how long ago its first customer came"
+    )
+    parser.add_argument(
+        "--spread-days", type=int, default=27, help="of a vast account: days of a month that it bills on"
+    )
     parser.add_argument("--email-domain", default="customers.example")
     parser.add_argument("--search-lag", type=int, default=2, help="simulated seconds that search runs behind")
     parser.add_argument("--version", default=PINNED, help="the API version of requests that name none")
@@ -49,10 +57,7 @@ def build(options: argparse.Namespace) -> Simulator:
         clock = ManualClock(int(time.time()) if anchor is None else anchor)
     else:
         clock = RealClock() if options.clock == "real" else FileClock(Path(options.clock))
-    growth = Growth(
-        customers=options.customers, days=options.days, email_domain=options.email_domain, variety=options.variety
-    )
-    company = found(seed=options.seed, now=clock.now() if anchor is None else anchor, growth=growth)
+    company = _company(options, clock.now() if anchor is None else anchor)
     settings = ServerSettings(
         prefix=options.prefix,
         version=options.version,
@@ -61,6 +66,21 @@ def build(options: argparse.Namespace) -> Simulator:
         pretty=not options.compact,
     )
     return simulate(company, clock=clock, settings=settings)
+
+
+def _company(options: argparse.Namespace, now: int) -> Company:
+    domain = options.email_domain
+    if options.vast:
+        return vast(
+            customers=options.customers,
+            now=now,
+            seed=options.seed,
+            months=options.months,
+            email_domain=domain,
+            spread_days=options.spread_days,
+        )
+    growth = Growth(customers=options.customers, days=options.days, email_domain=domain, variety=options.variety)
+    return found(seed=options.seed, now=now, growth=growth)
 
 
 def main() -> int:

@@ -5,6 +5,7 @@ without a table, and neighbours do not look alike. The modern form carries the a
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from simulator.company.chance import Chance
@@ -18,6 +19,8 @@ _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _VALUE = {letter: value for value, letter in enumerate(_ALPHABET)}
 _HEAD = 5
 _TAIL_LENGTH = 10
+_REMEMBERED = 1 << 15
+"""Ids last made: an object names its own and its neighbours' many times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +62,10 @@ class Ids:
         self.tail = "".join(chance.pick(_ALPHABET) for _ in range(_TAIL_LENGTH))
         self.account = "acct_1" + "".join(chance.pick(_ALPHABET) for _ in range(_HEAD)) + self.tail
         self._salt = chance.bits()
+        self.encode = lru_cache(maxsize=_REMEMBERED)(self._encode)
+        """The id of an object of a kind by its number."""
 
-    def encode(self, kind: Kind, number: int) -> str:
+    def _encode(self, kind: Kind, number: int) -> str:
         form = _FORMS[kind]
         span = 62**form.digits
         text = _base62((number * _MULTIPLIER + _OFFSETS[kind] * self._salt) % span, form.digits)
@@ -87,12 +92,20 @@ class Ids:
         return number
 
 
+_HALF = 4
+_MACHINE = 62 ** (2 * _HALF)
+"""Numbers below are one machine word, which Python divides several times faster."""
 _PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
 
 
 def _base62(value: int, digits: int) -> str:
     parts = []
-    for _ in range((digits + 1) // 2):
+    high, value = divmod(value, _MACHINE)
+    for _ in range(_HALF):
         value, rest = divmod(value, 3844)
         parts.append(_PAIRS[rest])
-    return "".join(reversed(parts))[-digits:]
+    while high:
+        high, rest = divmod(high, 3844)
+        parts.append(_PAIRS[rest])
+    parts.reverse()
+    return "".join(parts).rjust(digits, "0")[-digits:]

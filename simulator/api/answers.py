@@ -14,7 +14,7 @@ from simulator.api.lookup import Lookup
 from simulator.api.query import Query, parse
 from simulator.api.resources import Page, Resource, page
 from simulator.api.routes import Action, Route
-from simulator.api.search import Memory, search, searchables
+from simulator.api.search import Found, Memory, Terms, search, searchables
 from simulator.api.search import parse as parse_search
 from simulator.company.shelf import Shelf
 from simulator.errors import ApiError
@@ -22,6 +22,8 @@ from simulator.founding import Company
 from simulator.render.invoices import line_item
 from simulator.render.subscriptions import subscription_item
 from simulator.render.view import Json, Tree, View
+from simulator.vast.search import search_computed
+from simulator.vast.shelves import ComputedShelf
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +146,9 @@ class Answers:
         text = query.text("query")
         if text is None:
             raise ApiError(400, "Missing required param: query.", code="parameter_missing", param="query")
-        found = search(
-            resource.shelf(self._world),
+        found = self._found(
+            resource,
             parse_search(text, resource.name, frozenset(fields.numbers), fields.fields),
-            fields,
-            self._memory,
-            indexed=self._memory.indexed(),
             limit=query.limit(),
             after=_page_token(query.text("page")),
             counted="total_count" in query.expand,
@@ -164,6 +163,12 @@ class Answers:
         if found.total is not None:
             answer["total_count"] = found.total
         return answer, len(found.rows)
+
+    def _found(self, resource: Resource, terms: Terms, *, limit: int, after: int | None, counted: bool) -> Found:
+        shelf, fields, indexed = resource.shelf(self._world), self._fields[resource.name], self._memory.indexed()
+        if isinstance(shelf, ComputedShelf):
+            return search_computed(shelf, terms, fields, indexed=indexed, limit=limit, after=after, counted=counted)
+        return search(shelf, terms, fields, self._memory, indexed=indexed, limit=limit, after=after, counted=counted)
 
     def _lines(self, asked: Asked) -> tuple[Json, int]:
         query = parse(asked.parameters, allowed={"limit", "starting_after", "ending_before"})

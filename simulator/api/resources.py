@@ -23,12 +23,13 @@ Test = Callable[[Any], bool]
 
 @dataclass(slots=True)
 class Selection:
-    """What a list asks for: `statuses` and `owned` narrow where to look, `tests` decide."""
+    """What a list asks for: `statuses`, `spans` and `owned` narrow where to look, `tests` decide."""
 
     created: Span = field(default_factory=Span)
     statuses: frozenset[str] | None = None
     owned: Sequence[Any] | None = None
     tests: list[Test] = field(default_factory=list)
+    spans: dict[str, Span] = field(default_factory=dict)
 
     def holds(self, thing: Any) -> bool:
         if self.statuses is not None and thing.status not in self.statuses:
@@ -90,6 +91,7 @@ def _subscriptions(query: Query, lookup: Lookup) -> Selection:
         span = query.span(name)
         if span is not None:
             selection.tests.append(_within(edge, span))
+            selection.spans[name] = span
     price = query.text("price") or query.text("plan")
     if price is not None:
         selection.tests.append(_sells(price, lookup))
@@ -273,6 +275,6 @@ def page(shelf: Shelf[Any], selection: Selection, *, limit: int, after: int | No
 def _candidates(shelf: Shelf[Any], selection: Selection, low: int, high: int, *, newest: bool) -> Iterator[Any]:
     if selection.owned is None:
         step = shelf.newest if newest else shelf.oldest
-        return step(low, high, selection.statuses)
+        return step(low, high, selection.statuses, selection.spans)
     owned = reversed(selection.owned) if newest else iter(selection.owned)
     return (thing for thing in owned if low <= thing.seq < high)

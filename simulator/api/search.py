@@ -74,11 +74,11 @@ class Terms:
         answers = (clause.holds(read(thing, _address(clause))) for clause in self.clauses)
         return any(answers) if self.any_of else all(answers)
 
-    def created(self) -> Span:
-        """Bounds on `created` that every match keeps."""
+    def bounds(self, field: str) -> Span:
+        """Bounds on a field of numbers that every match keeps."""
         span = Span()
         for clause in self.clauses:
-            if self.any_of or clause.field != "created" or clause.negated or clause.value is None:
+            if self.any_of or clause.field != field or clause.negated or clause.value is None:
                 continue
             value = int(clause.value)
             if clause.op in {">", ">=", ":"}:
@@ -319,7 +319,7 @@ def search(
 
 
 def _candidates(shelf: Shelf[Any], terms: Terms, indexed: int) -> Iterator[Any]:
-    span = terms.created()
+    span = terms.bounds("created")
     low = 0 if span.low is None else shelf.before(span.low)
     high = shelf.before(indexed + 1)
     if span.high is not None:

@@ -20,7 +20,12 @@ _INTENT_OF_CHARGE = {
 
 def violations(world: World) -> list[str]:
     """Every claim that does not hold now, with the object it is about."""
-    found = [*_shelves(world)]
+    return [*_shelves(world), *broken_claims(world)]
+
+
+def broken_claims(world: World) -> list[str]:
+    """Those about single objects, whatever shelf they come from."""
+    found: list[str] = []
     for kind, shelf, claims in (
         ("invoice", world.invoices, _invoice),
         ("intent", world.intents, _intent),

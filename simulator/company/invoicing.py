@@ -27,12 +27,17 @@ def period_lines(world: World, subscription: Subscription, items: Iterable[Item]
     for item in items:
         if item.plan.metered:
             yield from _metered_line(world, subscription, item)
-            continue
-        for part in interval_parts(item.plan, item.quantity or 0):
-            label = f" ({part.label})" if part.label else ""
-            text = f"{part.quantity} × {item.plan.name}{label} (at {_price_tag(part.unit_amount, item.plan)})"
-            amount = half_up(part.amount)
-            yield Line(item, item.plan, text, amount, part.quantity, part.unit_amount, item.start, item.end)
+        else:
+            yield from licensed_lines(item)
+
+
+def licensed_lines(item: Item) -> Iterator[Line]:
+    """One full period of an item that is not metered."""
+    for part in interval_parts(item.plan, item.quantity or 0):
+        label = f" ({part.label})" if part.label else ""
+        text = f"{part.quantity} × {item.plan.name}{label} (at {_price_tag(part.unit_amount, item.plan)})"
+        amount = half_up(part.amount)
+        yield Line(item, item.plan, text, amount, part.quantity, part.unit_amount, item.start, item.end)
 
 
 def _metered_line(world: World, subscription: Subscription, item: Item) -> Iterator[Line]:

@@ -2,8 +2,18 @@
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Generic, Protocol, TypeVar
+
+
+class Span(Protocol):
+    """low <= value < high; None is no bound."""
+
+    low: int | None
+    high: int | None
+
+
+NO_SPANS: Mapping[str, Span] = {}
 
 
 class Shelved(Protocol):
@@ -47,14 +57,21 @@ class Shelf(Generic[T]):
         """How many objects were created before `created`: the first place at or after it."""
         return bisect_left(self._created, created)
 
-    def newest(self, low: int, high: int, statuses: frozenset[str] | None = None) -> Iterator[T]:
-        """Objects with low <= seq < high, newest first; a superset of those with one of `statuses`."""
+    def newest(
+        self, low: int, high: int, statuses: frozenset[str] | None = None, spans: Mapping[str, Span] = NO_SPANS
+    ) -> Iterator[T]:
+        """Objects with low <= seq < high, newest first; a superset of those with one of `statuses`.
+
+        `spans` bounds fields other than `created`; who asks for them tests them again.
+        """
         few = self._few(statuses)
         if few is not None:
             return (self._objects[seq] for seq in reversed(few) if low <= seq < high)
         return (self._objects[seq] for seq in range(high - 1, low - 1, -1))
 
-    def oldest(self, low: int, high: int, statuses: frozenset[str] | None = None) -> Iterator[T]:
+    def oldest(
+        self, low: int, high: int, statuses: frozenset[str] | None = None, spans: Mapping[str, Span] = NO_SPANS
+    ) -> Iterator[T]:
         """The same from the oldest on."""
         few = self._few(statuses)
         if few is not None:

@@ -1,23 +1,37 @@
 """Prices, plans, coupons and discounts."""
 
+from functools import lru_cache
+
 from simulator.company.model import Coupon, Discount, Plan, Tier
+from simulator.ids import Ids
 from simulator.render.view import Json, Shape, Tree, View, decimal_text, whole
+
+_PLANS = 2048
 
 
 def price(view: View, plan: Plan, tree: Tree) -> Json:
-    found: Json = {
-        "id": view.id("price", plan),
+    """The price that an item is sold at; its tiers only when they are expanded."""
+    found = dict(_price(view.ids, plan, view.livemode))
+    if "tiers" in tree and plan.tiers:
+        found["tiers"] = [_tier(tier) for tier in plan.tiers]
+    return found
+
+
+@lru_cache(maxsize=_PLANS)
+def _price(ids: Ids, plan: Plan, livemode: bool) -> Json:
+    return {
+        "id": ids.encode("price", plan.number),
         "object": "price",
         "active": True,
         "billing_scheme": "tiered" if plan.tiers else "per_unit",
         "created": plan.created,
         "currency": plan.currency,
         "custom_unit_amount": None,
-        "livemode": view.livemode,
+        "livemode": livemode,
         "lookup_key": None,
         "metadata": {},
         "nickname": plan.nickname,
-        "product": view.ids.encode("product", plan.product),
+        "product": ids.encode("product", plan.product),
         "recurring": {
             "interval": plan.interval,
             "interval_count": plan.interval_count,
@@ -32,15 +46,17 @@ def price(view: View, plan: Plan, tree: Tree) -> Json:
         "unit_amount": whole(plan.unit_amount),
         "unit_amount_decimal": decimal_text(plan.unit_amount),
     }
-    if "tiers" in tree and plan.tiers:
-        found["tiers"] = [_tier(tier) for tier in plan.tiers]
-    return found
 
 
 def legacy_plan(view: View, plan: Plan) -> Json:
     """The `plan` that subscription items and old invoice lines still carry beside the price."""
+    return dict(_legacy_plan(view.ids, plan, view.livemode))
+
+
+@lru_cache(maxsize=_PLANS)
+def _legacy_plan(ids: Ids, plan: Plan, livemode: bool) -> Json:
     return {
-        "id": view.id("price", plan),
+        "id": ids.encode("price", plan.number),
         "object": "plan",
         "active": True,
         "aggregate_usage": None,
@@ -51,11 +67,11 @@ def legacy_plan(view: View, plan: Plan) -> Json:
         "currency": plan.currency,
         "interval": plan.interval,
         "interval_count": plan.interval_count,
-        "livemode": view.livemode,
+        "livemode": livemode,
         "metadata": {},
         "meter": f"mtr_test_{plan.number}" if plan.metered else None,
         "nickname": plan.nickname,
-        "product": view.ids.encode("product", plan.product),
+        "product": ids.encode("product", plan.product),
         "tiers_mode": plan.tiers_mode,
         "transform_usage": _transform(plan),
         "trial_period_days": None,

@@ -5,9 +5,11 @@ All times are Unix seconds. Everything can be asked as of any instant of the pas
 
 from array import array
 from bisect import bisect_right, insort
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from simulator.company.model import Customer, Decline, Invoice, Subscription
+from simulator.company.periods import DAY
 from simulator.truth.valuation import counts, customer_mrr
 
 
@@ -132,6 +134,17 @@ class Record:
     def failures_between(self, after: int, at: int) -> list[Failure]:
         """First failed in (after, at], and known to have failed by then."""
         return [f for f in self.failures if after < f.first_failed_at <= at and f.known_at <= at]
+
+    def all_failures(self, at: int) -> list[Failure]:
+        """Every failure known at `at`."""
+        return [f for f in self.failures if f.known_at <= at]
+
+    def all_lapses(self, at: int) -> list[Lapse]:
+        return [lapse for lapse in self.lapses if lapse.at <= at]
+
+    def mrr_by_day(self, first: int, last: int) -> Iterator[dict[str, int]]:
+        """MRR at the end of each UTC day, from day `first` to `last` (days since 1970)."""
+        return (self.mrr_at((day + 1) * DAY - 1) for day in range(first, last + 1))
 
     def lapses_between(self, after: int, at: int) -> list[Lapse]:
         return [lapse for lapse in self.lapses if after < lapse.at <= at]

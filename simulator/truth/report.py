@@ -46,9 +46,10 @@ def mrr_by_customer(record: Record, ids: Ids, at: int) -> dict[str, dict[str, in
 
 def mrr_daily(world: World, record: Record) -> list[dict[str, Any]]:
     """MRR at the end of each UTC day since the company opened; the last row is the running day, as of now."""
-    first = world.opened_at // DAY
-    ends = [(day, (day + 1) * DAY - 1) for day in range(first, world.now // DAY + 1)]
-    return [{"day": day * DAY, "mrr": record.mrr_at(min(end, world.now))} for day, end in ends]
+    first, today = world.opened_at // DAY, world.now // DAY
+    past = enumerate(record.mrr_by_day(first, today - 1), start=first)
+    rows = [{"day": day * DAY, "mrr": mrr} for day, mrr in past]
+    return [*rows, {"day": today * DAY, "mrr": record.mrr_at(world.now)}]
 
 
 def _failed_payments(record: Record, ids: Ids, after: int, at: int) -> dict[str, Any]:
@@ -97,7 +98,7 @@ def _lapse(lapse: Lapse, ids: Ids) -> dict[str, Any]:
 
 def _failure_signals(record: Record, ids: Ids, at: int) -> Iterator[dict[str, Any]]:
     """A customer's failures that overlap are one signal: open from the first until none of them is open."""
-    for number, failures in _grouped((f, f.invoice.customer.number) for f in record.failures if f.known_at <= at):
+    for number, failures in _grouped((f, f.invoice.customer.number) for f in record.all_failures(at)):
         current: list[Failure] = []
         for failure in sorted(failures, key=lambda f: f.first_failed_at):
             if current and _all_settled_by(current, failure.first_failed_at):
@@ -122,7 +123,7 @@ def _failure_signal(number: int, failures: list[Failure], ids: Ids, at: int) -> 
 
 def _lapse_signals(record: Record, ids: Ids, at: int) -> Iterator[dict[str, Any]]:
     """Open from the first lapse until the customer has a subscription that counts again."""
-    for number, lapses in _grouped((e, e.subscription.customer.number) for e in record.lapses if e.at <= at):
+    for number, lapses in _grouped((e, e.subscription.customer.number) for e in record.all_lapses(at)):
         resolved: int | None = -1
         for lapse in lapses:
             if resolved is None or lapse.at < resolved:

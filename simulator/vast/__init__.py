@@ -1,0 +1,1 @@
+"""Accounts of any size whose objects are computed from their index whenever somebody asks for them."""
