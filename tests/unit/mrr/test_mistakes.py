@@ -27,6 +27,11 @@ def test_yen_are_not_cents() -> None:
     assert mrr(subscription(item(price(1999, currency="jpy")), currency="jpy")) == 1999
 
 
+def test_dinars_of_three_decimals_are_counted_as_stripe_counts_them() -> None:
+    yearly = subscription(item(price(12_000, "year", currency="kwd"), 2), currency="kwd")
+    assert mrr(yearly) == 2000
+
+
 @pytest.mark.parametrize(("interval", "count"), [("week", 2), ("year", 2), ("day", 10)])
 def test_an_interval_count_is_not_ignored(interval: str, count: int) -> None:
     once, counted = (mrr(subscription(item(price(1000, interval, n)))) for n in (1, count))
@@ -87,6 +92,19 @@ def test_currencies_are_not_summed() -> None:
     told = Story().see(subscription(), 0, change="created")
     told.see(subscription(item(price(700, currency="eur")), name="sub_2", currency="eur"), 0, change="created")
     assert told.play().customers() == {"cus_1": {"usd": 1000, "eur": 700}}
+
+
+def test_plans_swapped_back_and_forth_leave_no_residue() -> None:
+    """Thirds of a unit a month each way: rounded apart they would add up."""
+    monthly, yearly = item(price(1000)), item(price(12_001, "year", id="price_2"), name="si_2")
+    told = Story().see(subscription(monthly), 0, change="created")
+    for number in range(1, 41):
+        told.see(subscription(yearly if number % 2 else monthly), number)
+    assert told.rows() == [(0, 0, 1000, "new")]
+    for number in range(41, 81):
+        told.see(subscription(item(price(10_000, "year"), 1 + number % 2)), number)
+    assert told.play().customers() == {"cus_1": {"usd": 833}}
+    assert sum(m.mrr_after - m.mrr_before for m in told.play().movements) == 833
 
 
 def test_the_updates_of_a_subscription_are_not_capped() -> None:

@@ -91,6 +91,25 @@ def test_a_subscription_that_was_never_paid_for_never_counted() -> None:
     assert told.see(subscription(status="incomplete_expired", ended_at=day(1)), 1).rows() == []
 
 
+@pytest.mark.parametrize(
+    ("status", "counts"),
+    [
+        ("active", True),
+        ("past_due", True),
+        ("trialing", False),
+        ("incomplete", False),
+        ("incomplete_expired", False),
+        ("unpaid", False),
+        ("canceled", False),
+        ("paused", False),
+    ],
+)
+def test_a_status_counts_or_does_not(status: str, *, counts: bool) -> None:
+    ended: dict[str, Any] = {"ended_at": day(1), "canceled_at": day(1)} if status in {"canceled", "incomplete_expired"} else {}
+    told = Story().see(subscription(status=status, **ended), 1, change="created")
+    assert told.play(until=2).customers() == ({"cus_1": {"usd": 1000}} if counts else {})
+
+
 @pytest.mark.parametrize("status", ["unpaid", "paused"])
 def test_a_status_without_a_time_counts_from_when_it_was_first_seen(status: str) -> None:
     told = Story().see(subscription(), 0, change="created").see(subscription(status=status), 10)
