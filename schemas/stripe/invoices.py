@@ -9,6 +9,8 @@ from schemas.stripe.objects import StripeObject, first, id_of, instant, listed, 
 NOT_RENEWING = frozenset({"manual", "subscription_create"})
 """Billing reasons that are no failure of a running subscription: by hand, or an abandoned checkout."""
 
+_CLOSINGS = {"paid": "paid_at", "void": "voided_at", "uncollectible": "marked_uncollectible_at"}
+
 
 def subscription_id(invoice: StripeObject) -> str | None:
     """The subscription an invoice bills: `parent` (basil on), `subscription` (acacia), else its lines."""
@@ -23,6 +25,12 @@ def subscription_id(invoice: StripeObject) -> str | None:
             yield id_of(line.get("subscription"))
 
     return first(candidates())
+
+
+def closed_at(invoice: StripeObject) -> datetime | None:
+    """When it was paid, voided or given up as uncollectible; None of one that is open, or where Stripe does not say."""
+    moment = _CLOSINGS.get(str(invoice.get("status") or ""))
+    return instant(path(invoice, "status_transitions", moment)) if moment else None
 
 
 def payment_intent_ids(invoice: StripeObject) -> tuple[str, ...]:

@@ -19,6 +19,11 @@ def instant(value: object) -> datetime | None:
     return datetime.fromtimestamp(value, UTC)
 
 
+def whole(value: object) -> int:
+    """An integer that 64 bits hold, as amounts and counts are; what is none counts as 0."""
+    return value if isinstance(value, int) and -(2**63) <= value < 2**63 else 0
+
+
 def id_of(value: object) -> str | None:
     """The id of an expandable field, expanded or not."""
     if isinstance(value, str):

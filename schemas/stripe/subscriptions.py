@@ -7,6 +7,13 @@ from schemas.stripe.objects import StripeObject, expanded, id_of, instant, is_cu
 ENDED = frozenset({"canceled", "incomplete_expired"})
 
 
+def ended_at(subscription: StripeObject) -> datetime | None:
+    """When it ended, of one that has; None where Stripe does not say."""
+    if subscription.get("status") not in ENDED:
+        return None
+    return instant(subscription.get("ended_at")) or instant(subscription.get("canceled_at"))
+
+
 def items(subscription: StripeObject) -> tuple[StripeObject, ...]:
     """The items carried by the object; `has_cut_items` says whether there are more."""
     return listed(subscription.get("items"))

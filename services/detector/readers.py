@@ -29,11 +29,6 @@ STOPS_COUNTING = frozenset({"void", "mark_uncollectible"})
 """Behaviours of pause_collection under which nothing is collected: the subscription does not count toward MRR
 meanwhile. That is no lapse: the company itself set it, and the status stays what it was."""
 
-SLOW_METHODS = frozenset(
-    {"ach_debit", "acss_debit", "au_becs_debit", "bacs_debit", "nz_bank_account", "sepa_debit", "us_bank_account"}
-)
-"""Kinds of bank debit: the charge is made at the attempt, and succeeds or fails days later."""
-
 
 def read(kind: Kind, obj: StripeObject, seen: Seen) -> Fact | None:
     """The fact in an object of that kind, which has an id."""
@@ -72,21 +67,16 @@ def _view(obj: StripeObject, seen: Seen) -> InvoiceView:
         status=status,
         automatic=invoices.is_charged_automatically(obj),
         failing=invoices.has_failed(obj),
-        attempts=_whole(invoices.attempt_count(obj)),
-        amount_due=_whole(obj.get("amount_due")),
-        amount_remaining=_whole(invoices.amount_remaining(obj)),
+        attempts=objects.whole(invoices.attempt_count(obj)),
+        amount_due=objects.whole(obj.get("amount_due")),
+        amount_remaining=objects.whole(invoices.amount_remaining(obj)),
         next_attempt_at=_seconds(invoices.next_payment_attempt(obj)),
         created_at=_seconds(charges.created_at(obj)) or seen.observed_at // 1_000_000,
         finalized_at=_seconds(objects.instant(path(obj, "status_transitions", "finalized_at"))),
-        closed_at=_seconds(_closed_at(obj, status)),
+        closed_at=_seconds(invoices.closed_at(obj)),
         off_stripe=invoices.paid_out_of_band(obj),
         number=number if isinstance(number, str) else None,
     )
-
-
-def _closed_at(obj: StripeObject, status: str) -> datetime | None:
-    moment = {"paid": "paid_at", "void": "voided_at", "uncollectible": "marked_uncollectible_at"}.get(status)
-    return objects.instant(path(obj, "status_transitions", moment)) if moment else None
 
 
 def read_charge(obj: StripeObject, seen: Seen) -> Charge:
@@ -94,7 +84,7 @@ def read_charge(obj: StripeObject, seen: Seen) -> Charge:
     return Charge(
         id=obj["id"],
         created_at=_seconds(charges.created_at(obj)) or seen.observed_at // 1_000_000,
-        slow=charges.is_pending(obj) or path(obj, "payment_method_details", "type") in SLOW_METHODS,
+        slow=charges.is_pending(obj) or charges.is_bank_debit(obj),
         failed=seen if failed else None,
         succeeded=obj.get("status") == "succeeded",
         reason=charges.decline_reason(obj) if failed else None,
@@ -153,7 +143,7 @@ def _standing(obj: StripeObject, status: str) -> Standing:
 def _lapsed_at(obj: StripeObject, status: str) -> datetime | None:
     """When it lapsed, where Stripe says: unpaid carries no time."""
     if status in subscriptions.ENDED:
-        return objects.instant(obj.get("ended_at")) or objects.instant(obj.get("canceled_at"))
+        return subscriptions.ended_at(obj)
     if status == "paused":
         since = objects.instant(path(obj, "status_details", "paused", "transitioned_at"))
         return since or objects.instant(obj.get("trial_end"))
@@ -169,11 +159,6 @@ def _counts_from(obj: StripeObject) -> int | None:
 def _cancel_reason(obj: StripeObject) -> str | None:
     reason = path(obj, "cancellation_details", "reason")
     return reason if isinstance(reason, str) else None
-
-
-def _whole(value: object) -> int:
-    """An integer of 64 bits; what is none counts as 0."""
-    return value if isinstance(value, int) and -(2**63) <= value < 2**63 else 0
 
 
 def _seconds(moment: datetime | None) -> int | None:

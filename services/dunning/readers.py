@@ -1,7 +1,6 @@
 """From one of Stripe's objects to the fact in it. Pure: no record, no clock."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Literal
 
 from schemas.stripe import charges, invoices, objects, subscriptions
@@ -48,9 +47,7 @@ def read_subscription(obj: StripeObject, seen: Seen) -> Subscription:
         id=obj["id"],
         seen=seen,
         status=status,
-        ended_at=objects.instant(obj.get("ended_at")) or objects.instant(obj.get("canceled_at"))
-        if status in subscriptions.ENDED
-        else None,
+        ended_at=subscriptions.ended_at(obj),
         canceling=bool(obj.get("cancel_at_period_end")) or objects.instant(obj.get("cancel_at")) is not None,
     )
 
@@ -83,24 +80,19 @@ def _view(obj: StripeObject, seen: Seen) -> InvoiceView:
         status=status,
         automatic=invoices.is_charged_automatically(obj),
         failing=invoices.has_failed(obj),
-        attempts=_whole(invoices.attempt_count(obj)),
-        amount_due=_whole(obj.get("amount_due")),
-        amount_paid=_whole(obj.get("amount_paid")),
-        amount_remaining=_whole(invoices.amount_remaining(obj)),
-        credited=_whole(obj.get("pre_payment_credit_notes_amount")),
+        attempts=objects.whole(invoices.attempt_count(obj)),
+        amount_due=objects.whole(obj.get("amount_due")),
+        amount_paid=objects.whole(obj.get("amount_paid")),
+        amount_remaining=objects.whole(invoices.amount_remaining(obj)),
+        credited=objects.whole(obj.get("pre_payment_credit_notes_amount")),
         due_at=objects.instant(obj.get("due_date")),
         next_attempt_at=invoices.next_payment_attempt(obj),
         attempted_at=finalized or charges.created_at(obj) or seen.at,
-        closed_at=_closed_at(obj, status),
+        closed_at=invoices.closed_at(obj),
         number=_text(obj.get("number")),
         pay_url=_https(obj.get("hosted_invoice_url")),
         email=_text(obj.get("customer_email")),
     )
-
-
-def _closed_at(obj: StripeObject, status: str) -> datetime | None:
-    moment = {"paid": "paid_at", "void": "voided_at", "uncollectible": "marked_uncollectible_at"}.get(status)
-    return objects.instant(path(obj, "status_transitions", moment)) if moment else None
 
 
 def read_charge(obj: StripeObject, seen: Seen) -> Charge:
@@ -141,11 +133,6 @@ def _https(value: object) -> str | None:
     """A link that may stand in an email: nothing but http(s)."""
     text = _text(value)
     return text if text and text.lower().startswith(("https://", "http://")) else None
-
-
-def _whole(value: object) -> int:
-    """An integer of 64 bits; what is none counts as 0."""
-    return value if isinstance(value, int) and -(2**63) <= value < 2**63 else 0
 
 
 _READERS: dict[Kind, Callable[[StripeObject, Seen], Fact]] = {
