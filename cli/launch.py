@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from cli.database import checked
-from cli.errors import CommandError
+from cli.errors import USAGE, CommandError
 from cli.output import done, step
 from cli.secrets import SecretFiles
 from cli.services import all_services
 from cli.specs import Surroundings, job_spec, service_spec
-from deploy.embedded.errors import EmbeddedError
+from deploy.embedded.errors import EmbeddedError, SettingsRefused
 from deploy.embedded.ports import LOOPBACK
 from deploy.embedded.process import ProcessSpec
 from deploy.embedded.stack import EmbeddedStack, Servers
@@ -28,6 +28,8 @@ async def embedded_stack(data_dir: Path, *, servers: Servers) -> AsyncIterator[E
     try:
         async with EmbeddedStack(data_dir, servers=servers, tell=step) as stack:
             yield stack
+    except SettingsRefused as error:
+        raise CommandError(str(error), code=USAGE) from error
     except EmbeddedError as error:
         raise CommandError(str(error)) from error
 

@@ -76,6 +76,7 @@ def service_spec(name: str, surroundings: Surroundings, *, port: int) -> Process
         argv=(sys.executable, "-m", f"services.{name}"),
         environment=environment,
         probe=http_probe(f"{health}/healthz"),
+        ready=http_probe(f"{health}/readyz"),
         health_url=f"{health}/readyz",
         stop_seconds=20.0,
     )

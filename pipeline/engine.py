@@ -29,6 +29,9 @@ CHECK_SECONDS = 5.0
 """How long foreign records could be taken from a topic that is made anew under a running consumer."""
 JOIN_SECONDS = 60.0
 """How long the group may take to let a worker in: a client can fail to join and not say so."""
+ASSIGNMENT = "assignment"
+"""What a worker waits for between two assignments. One that was given no partition, because there are more workers than
+partitions, stands by and is ready: it does what it is there for."""
 
 
 @dataclass
@@ -113,6 +116,8 @@ class Engine:
             self._held.pop(place, None)
             self._progress[place] = _Progress(position.next_offset, position.next_offset, now)
         self._health.resumes("start")
+        self._health.resumes(ASSIGNMENT)
+        self._health.note("partitions", len(self._progress))
         self._health.progressed()
         log.info("partitions assigned", partitions=len(positions), owned=len(self._progress))
         return {place: position.next_offset for place, position in positions.items()}
@@ -124,6 +129,9 @@ class Engine:
             self._held.pop(place, None)
             self._health.forget(_name(place))
             self._health.resumes(_name(place))
+        self._health.note("partitions", len(self._progress))
+        if not self._progress:
+            self._health.waits(ASSIGNMENT, "its partitions were taken back, and the group has not shared them out anew")
 
     def batch(self, records: Sequence[Record]) -> None:
         """Apply (see Sink). A partition with an unexplained gap is held: what comes of it is not looked at."""

@@ -50,6 +50,7 @@ def _described(process: ProcessReport) -> dict[str, Any]:
         "ready": health.get("ready"),
         "lag": health.get("lag"),
         "processed": health.get("processed"),
+        "partitions": (health.get("detail") or {}).get("partitions"),
         "seconds_since_progress": health.get("seconds_since_progress"),
         "reasons": health.get("reasons"),
         "address": _origin(process.health_url),
@@ -103,6 +104,8 @@ def _print(root: Path, report: StackReport, addresses: dict[str, str], processes
         restarts = f"{process['restarts']} restart(s)" if process["restarts"] else ""
         line = f"{process['name']:<10} [{colour}]{process['state']:<10}[/] {memory:>7}  {behind}  {restarts}"
         out.print(line.rstrip())
+        if process["ready"] and process["partitions"] == 0:
+            out.print("           [dim]stands by: other workers have every partition[/]")
         for reason in process["reasons"] or ():
             out.print(f"           [yellow]{reason}[/]")
     total = sum(process["memory_pss_bytes"] or 0 for process in processes)

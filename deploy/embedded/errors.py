@@ -6,6 +6,7 @@ EmbeddedError
  │   └─ HashMismatch      … or is not the one that was pinned
  ├─ DataDirBusy           another stack works in this data folder
  └─ StartFailed           a process ended or did not become healthy in time
+     └─ SettingsRefused   … since its settings are wrong
 """
 
 
@@ -31,3 +32,7 @@ class DataDirBusy(EmbeddedError):
 
 class StartFailed(EmbeddedError):
     """A process ended or did not become healthy in time; the message has the end of its log."""
+
+
+class SettingsRefused(StartFailed):
+    """A process ended because its settings are wrong; the message has what it said of them."""

@@ -57,6 +57,12 @@ class DataDir:
             probe = data.root / f".writable.{os.getpid()}"
             probe.touch()
             probe.unlink()
+        except (FileExistsError, NotADirectoryError) as error:
+            file = next(path for path in (data.root, *data.root.parents) if path.exists() and not path.is_dir())
+            raise MissingPrerequisite(
+                f"the data folder {data.root} cannot be made: {file} is a file; "
+                "give another folder with --data-dir, or move the file away"
+            ) from error
         except OSError as error:
             raise MissingPrerequisite(
                 f"the data folder {data.root} cannot be written ({error.strerror}); "

@@ -34,14 +34,17 @@ class ProcessSpec:
     """What the supervisor is to keep running. Times in seconds.
 
     `environment` is all it is given: nothing of the supervisor's own gets to it by accident. `probe` says whether it
-    is healthy; a process without one is healthy while it lives. `user` is whom root lets it run as. `hopeless_exits`
-    are exit codes that no restart cures: it stays down. `health_url` is shown to whoever asks.
+    is healthy; a process without one is healthy while it lives. `ready` says whether it does its work, where it can be
+    healthy without: a start waits for that, or for a while of health. `user` is whom root lets it run as.
+    `hopeless_exits` are exit codes that no restart cures, since its settings are wrong: it stays down. `health_url` is
+    shown to whoever asks.
     """
 
     name: str
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=plain_environment)
     probe: Probe | None = None
+    ready: Probe | None = None
     ready_seconds: float = 60.0
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 15.0

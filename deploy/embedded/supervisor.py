@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.embedded.errors import StartFailed
+from deploy.embedded.errors import SettingsRefused, StartFailed
 from deploy.embedded.process import ProcessSpec, end, spawn, tail
 from deploy.embedded.state import Identity, ProcessReport, ProcessState
 
@@ -16,6 +16,9 @@ FIRST_RESTART_SECONDS = 0.2
 LONGEST_RESTART_SECONDS = 15.0
 SETTLED_SECONDS = 30.0
 """A process that lived this long starts over with the shortest wait."""
+
+STEADY_SECONDS = 5.0
+"""How long a process has to be healthy before its start counts, unless it says earlier that it does its work."""
 
 STARTING_PROBE_SECONDS = 0.05
 PROBE_EVERY_SECONDS = 5.0
@@ -44,6 +47,7 @@ class Child:
     failures: int = 0
     last_exit: int | None = None
     healthy: asyncio.Event = field(default_factory=asyncio.Event)
+    healthy_since: float = 0.0
 
     def report(self) -> ProcessReport:
         return ProcessReport(
@@ -113,6 +117,8 @@ class Child:
 
     def _become(self, state: ProcessState) -> None:
         if state == "healthy":
+            if not self.healthy.is_set():
+                self.healthy_since = time.monotonic()
             self.healthy.set()
         elif state != "unhealthy":
             self.healthy.clear()
@@ -120,10 +126,23 @@ class Child:
             self.state = state
             self.changed()
 
+    async def steady(self) -> bool:
+        """Whether its start counts: it does its work and never ended, or has been healthy for a while."""
+        if not self.healthy.is_set():
+            return False
+        if time.monotonic() - self.healthy_since >= STEADY_SECONDS:
+            return True
+        return self.restarts == 0 and (self.spec.ready is None or await self.spec.ready())
+
     def explain(self) -> str:
         """What to tell when it does not become healthy."""
         ended = "did not become healthy" if self.last_exit is None else _ended(self.last_exit)
         return f"{self.spec.name} {ended}; the end of {self.log}:\n{tail(self.log)}"
+
+
+def _refusal(code: int | None, spec: ProcessSpec) -> type[StartFailed]:
+    """What to raise of a process that ended with that code."""
+    return SettingsRefused if code in spec.hopeless_exits else StartFailed
 
 
 def _ended(code: int | None) -> str:
@@ -166,27 +185,30 @@ class Supervisor:
             self._tasks[spec.name] = asyncio.create_task(child.keep(), name=spec.name)
 
     async def all_healthy(self, specs: Sequence[ProcessSpec]) -> None:
-        """Wait until these are healthy; raises StartFailed with the end of the log of the first that is not."""
-        waits = [asyncio.create_task(self._healthy(self._children[spec.name])) for spec in specs]
-        try:
-            await asyncio.gather(*waits)
-        finally:
-            for wait in waits:
-                wait.cancel()
+        """Wait until these are healthy together, and stay so; raises StartFailed with the end of the log of the first
+        that is not: one that ends again and again does not pass for healthy by the moments in between.
+        """
+        children = [self._children[spec.name] for spec in specs]
+        while True:
+            waits = [asyncio.create_task(self._steady(child)) for child in children]
+            try:
+                await asyncio.gather(*waits)
+            finally:
+                for wait in waits:
+                    wait.cancel()
+            if all(child.healthy.is_set() for child in children):
+                return
 
-    async def _healthy(self, child: Child) -> None:
-        healthy = asyncio.create_task(child.healthy.wait())
-        given_up = self._tasks[child.spec.name]
-        try:
-            done, _ = await asyncio.wait(
-                (healthy, given_up), timeout=child.spec.ready_seconds, return_when=asyncio.FIRST_COMPLETED
-            )
-        finally:
-            healthy.cancel()
-        if given_up in done and not given_up.cancelled() and (error := given_up.exception()):
+    async def _steady(self, child: Child) -> None:
+        """Wait for one of them, as long as it may take and its supervision goes on."""
+        given_up, steady = self._tasks[child.spec.name], False
+        deadline = time.monotonic() + child.spec.ready_seconds
+        while not (steady := await child.steady()) and not given_up.done() and time.monotonic() < deadline:
+            await asyncio.wait({given_up}, timeout=STARTING_PROBE_SECONDS)
+        if given_up.done() and not given_up.cancelled() and (error := given_up.exception()):
             raise StartFailed(f"{child.spec.name} could not be started: {error}") from error
-        if not child.healthy.is_set():
-            raise StartFailed(child.explain())
+        if not steady:
+            raise _refusal(child.last_exit, child.spec)(child.explain())
 
     async def once(self, spec: ProcessSpec) -> None:
         """Run a job to its end; raises StartFailed where it does not end well."""
@@ -200,7 +222,7 @@ class Supervisor:
         finally:
             await end(process, spec)
         if code != 0:
-            raise StartFailed(f"{spec.name} ended with code {code}; the end of {log}:\n{tail(log)}")
+            raise _refusal(code, spec)(f"{spec.name} ended with code {code}; the end of {log}:\n{tail(log)}")
 
     async def stop(self, names: Sequence[str]) -> None:
         """Stop these together and wait until they are gone."""

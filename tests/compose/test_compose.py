@@ -1,6 +1,7 @@
 """Images and compose, built and run for real: what ops rely on."""
 
 import json
+import os
 import stat
 
 import pytest
@@ -158,3 +159,34 @@ def test_a_stack_that_does_not_get_healthy_says_which_service_it_is(deployment: 
     finally:
         (deployment.root / "deploy" / ".env").unlink()
         deployment.make("up")
+
+
+def test_what_the_page_for_ops_tells_to_do_can_be_done(deployment: Deployment) -> None:
+    rebuilt = deployment.dropfix("rebuild", "mrr", "--verify")
+    assert rebuilt.code == 0, rebuilt.output + rebuilt.errors
+    assert deployment.dropfix("dlq", "list", "mirror").code == 0
+    assert deployment.dropfix("dunning", "list", "--json").output.startswith("[")
+
+    scaled = deployment.compose("up", "--detach", "--no-recreate", "--wait", "--scale", "detector=2")
+    assert scaled.code == 0, scaled.errors
+    assert len(deployment.compose("ps", "--quiet", "detector").output.split()) == 2
+    assert deployment.compose("up", "--detach", "--no-recreate", "--scale", "detector=1").code == 0
+
+    connected, user = deployment.ask("/api/stripe/status")["connections"], f"{os.getuid()}:{os.getgid()}"
+    rotated = deployment.compose(
+        "run", "--rm", "--user", user, "secrets", "secrets", "rotate", "--readable", "/secrets"
+    )
+    assert rotated.code == 0, rotated.errors
+    assert len(deployment.secrets()["vault_private_keys"].splitlines()) == 2
+    for service in ("poller", "console"):
+        replaced = deployment.compose("up", "--detach", "--force-recreate", "--no-deps", "--wait", service)
+        assert replaced.code == 0, replaced.errors
+    assert [one["state"] for one in deployment.ask("/api/stripe/status")["connections"]] == [
+        one["state"] for one in connected
+    ]
+
+    dumped = deployment.compose("exec", "-T", "postgres", "pg_dump", "--username", "postgres", "dropfix")
+    assert dumped.code == 0
+    assert {name for name, value in deployment.secrets().items() if value and value in dumped.output} <= {
+        "vault_public_key"
+    }

@@ -27,10 +27,13 @@ def test_a_file_is_for_its_owner_alone_and_never_half_there(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_data_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_a_file_in_the_place_of_a_data_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(MissingPrerequisite, match=r"data folder .*file/data cannot be written.*--data-dir"):
-        DataDir.prepare(tmp_path / "file" / "data")
+    for folder in (tmp_path / "file", tmp_path / "file" / "data"):
+        with pytest.raises(
+            MissingPrerequisite, match=rf"{folder} cannot be made: {tmp_path}/file is a file; .*--data-dir"
+        ):
+            DataDir.prepare(folder)
 
 
 def test_the_cache_can_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,14 +4,15 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from deploy.embedded.errors import StartFailed
+from deploy.embedded.errors import SettingsRefused, StartFailed
 from deploy.embedded.process import ProcessSpec, plain_environment
-from deploy.embedded.state import Identity, ProcessReport
+from deploy.embedded.state import Identity, ProcessReport, ProcessState
 from deploy.embedded.supervisor import LONGEST_RESTART_SECONDS, Supervisor, bound_log, restart_delay
 from tests.fixtures.stacks import wait_for
 
@@ -176,3 +177,66 @@ def test_a_log_over_its_limit_is_emptied_and_the_older_kept(tmp_path: Path) -> N
         writer.write(b"new\n")
     assert log.read_bytes() == b"new\n"
     assert (tmp_path / "one.1.log").read_bytes() == b"old lines\n"
+
+
+def test_one_that_ends_again_and_again_does_not_pass_for_started_by_the_moments_in_between(tmp_path: Path) -> None:
+    short = "import time; time.sleep(0.3); raise SystemExit(1)"
+
+    async def run() -> str:
+        keeper, spec = supervisor(tmp_path), python("short", short, ready_seconds=3.0, ready=never)
+        keeper.add([spec])
+        with pytest.raises(StartFailed) as refused:
+            await keeper.all_healthy([spec])
+        restarts = report_of(keeper, "short").restarts
+        await keeper.stop(["short"])
+        assert restarts > 0
+        return str(refused.value)
+
+    assert "short ended with code 1" in asyncio.run(run())
+
+
+def test_one_that_ends_while_the_others_start_is_waited_for_again(tmp_path: Path) -> None:
+    seen = str(tmp_path / "seen")
+    once = f"import pathlib, time; p = pathlib.Path({seen!r}); n = p.exists(); p.touch(); time.sleep(600 if n else 0.3)"
+
+    async def run() -> tuple[int, ProcessState]:
+        keeper = supervisor(tmp_path)
+        specs = [python("once", once), python("slow", FOR_EVER, ready=after(1.0))]
+        keeper.add(specs)
+        await keeper.all_healthy(specs)
+        found = report_of(keeper, "once")
+        await keeper.stop(["once", "slow"])
+        return found.restarts, found.state
+
+    assert asyncio.run(run()) == (1, "healthy")
+
+
+def test_one_whose_settings_are_wrong_is_told_apart(tmp_path: Path) -> None:
+    async def run() -> None:
+        keeper = supervisor(tmp_path)
+        spec = python("wrong", "print('ADDRESS: is none'); raise SystemExit(2)", ready=never)
+        keeper.add([spec])
+        try:
+            with pytest.raises(SettingsRefused, match="ADDRESS: is none"):
+                await keeper.all_healthy([spec])
+            with pytest.raises(SettingsRefused, match="ADDRESS: is none"):
+                await keeper.once(spec)
+        finally:
+            await keeper.stop(["wrong"])
+
+    asyncio.run(run())
+
+
+async def never() -> bool:
+    return False
+
+
+def after(seconds: float) -> Callable[[], Awaitable[bool]]:
+    """Ready from so many seconds after its first look on."""
+    looks: list[float] = []
+
+    async def ready() -> bool:
+        looks.append(time.monotonic())
+        return looks[-1] - looks[0] >= seconds
+
+    return ready

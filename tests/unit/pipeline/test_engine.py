@@ -110,7 +110,7 @@ class Scene:
 
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
-    monkeypatch.setattr(module, "take_up", lambda *_: {PLACE: Position(ID, 0, None)})
+    monkeypatch.setattr(module, "take_up", lambda _s, _l, _t, places: dict.fromkeys(places, Position(ID, 0, None)))
     return Scene()
 
 
@@ -215,3 +215,23 @@ def test_what_is_done_every_second_is_done_while_the_clock_stands_too() -> None:
     every = module._EveryOfEither(0.0, clock=JumpingClock())
     assert every.now()
     assert every.now()
+
+
+def test_a_worker_whose_partitions_were_taken_back_is_not_ready_until_the_group_has_shared_them_out(
+    scene: Scene,
+) -> None:
+    engine = scene.engine()
+    assert scene.health.report().detail["partitions"] == 1
+    engine.revoked([PLACE])
+    assert not scene.health.report().ready
+    assert "has not shared them out anew" in scene.health.report().reasons[0]
+    engine.assigned([PLACE])
+    assert scene.health.report().ready
+
+
+def test_a_worker_that_was_given_no_partition_stands_by_and_is_ready(scene: Scene) -> None:
+    engine = scene.engine()
+    engine.revoked([PLACE])
+    engine.assigned([])
+    assert scene.health.report().ready
+    assert scene.health.report().detail["partitions"] == 0
