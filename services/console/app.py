@@ -17,6 +17,7 @@ from runtime.errors import RuntimeFault
 from runtime.kafka import Broker
 from runtime.logs import get_logger
 from runtime.service import Frame
+from services.console.calls import CallStore
 from services.console.connections import Connections
 from services.console.decisions import Decisions
 from services.console.episodes import EpisodeStore, has_passed
@@ -96,6 +97,7 @@ def assembled(settings: ConsoleSettings, frame: Frame, *, address: str) -> Itera
                 decisions=Decisions(pool, clock=frame.clock, decided=relay.wake, has_passed=has_passed),
                 figures=figures,
                 people=PeopleStore(pool),
+                calls=CallStore(pool),
                 episodes=episodes,
                 publisher=publisher,
                 live=live,

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from runtime.clock import Clock
 from runtime.health import Health
+from services.console.calls import CallStore
 from services.console.connections import Connections
 from services.console.decisions import Decisions
 from services.console.episodes import EpisodeStore
@@ -53,6 +54,7 @@ class Console:
     decisions: Decisions
     figures: FigureStore
     people: PeopleStore
+    calls: CallStore
     episodes: EpisodeStore
     write_keys: WriteKeys
     publisher: Publisher

@@ -6,6 +6,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from services.console.web import (
+    calls,
     dashboard,
     dunning,
     health,
@@ -37,7 +38,7 @@ def add_to(app: FastAPI) -> None:
     """Routes, files and failures."""
     for part in (sign_in, dashboard, people, dunning, integrations, workspace, recovery_settings, tracking, stream):
         app.include_router(part.router)
-    for part in (operator_api, intake_api, health):
+    for part in (calls, operator_api, intake_api, health):
         app.include_router(part.router)
     app.mount("/static", VersionedFiles(directory=STATIC), name="static")
     add_failures(app)
