@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Generic, LiteralString, TypeVar
 
 from psycopg.rows import TupleRow
@@ -12,6 +12,7 @@ from runtime.database import Connection as Db
 from runtime.database import Pool
 from services.console.chart import DayOfMrr
 from services.console.connections import NOT_THERE
+from services.console.explanations import explained
 from services.console.model import Customer, Signal
 from services.console.overview import Figures, Scope, SignalCount
 from services.console.sql import statements
@@ -22,6 +23,7 @@ PAGE = 50
 HISTORY = timedelta(days=90)
 A_DAY = timedelta(days=1)
 _SQL = statements("figures")
+_EXPLANATIONS = statements("explanations")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,14 @@ class FigureStore:
         parameters = in_scope(workspace_id, scope) | {"since": (now - HISTORY).date(), "until": (now + A_DAY).date()}
         with self._session() as db:
             return [DayOfMrr(*row) for row in rows_or_none(db, "mrr_history", parameters) or ()]
+
+    def explanation(self, workspace_id: str, customer_id: str, day: date | None) -> list[dict[str, Any]] | None:
+        """Why a customer's or a user's MRR is what it is at the end of a day (of the workspace's zone; None: now), by
+        account and currency; None where the view is not there yet."""
+        parameters = {"workspace_id": workspace_id, "customer_id": customer_id, "day": day}
+        with self._session() as db:
+            rows = rows_or_none(db, "movements", parameters, of=_EXPLANATIONS)
+        return None if rows is None else explained(rows)
 
     def signals(
         self, workspace_id: str, scope: Scope, wanted: SignalFilter, after: Place | None = None

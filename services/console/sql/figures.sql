@@ -14,8 +14,9 @@ WHERE u.workspace_id = %(workspace_id)s AND NOT EXISTS (
 )
 
 -- name: mrr_by_currency
+-- What identify() tells, of users who are no customers of Stripe, is under the workspace itself.
 SELECT currency, sum(mrr)::bigint, count(*) FROM analytics.mrr_by_customer
-WHERE workspace_id = %(workspace_id)s AND connection_id = ANY(%(connections)s) AND mrr <> 0
+WHERE workspace_id = %(workspace_id)s AND connection_id = ANY(array_append(%(connections)s::text[], %(workspace_id)s)) AND mrr <> 0
 GROUP BY currency
 
 -- name: signals_by_code
@@ -90,4 +91,4 @@ ORDER BY current_period_end DESC NULLS LAST, subscription_id LIMIT 50
 
 -- name: mrr_history
 SELECT connection_id, currency, day, mrr_end FROM analytics.mrr_daily
-WHERE workspace_id = %(workspace_id)s AND connection_id = ANY(%(connections)s) AND day > %(since)s AND day <= %(until)s
+WHERE workspace_id = %(workspace_id)s AND connection_id = ANY(array_append(%(connections)s::text[], %(workspace_id)s)) AND day > %(since)s AND day <= %(until)s

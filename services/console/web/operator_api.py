@@ -3,6 +3,7 @@
 import os
 import secrets
 from dataclasses import asdict
+from datetime import date
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
@@ -209,6 +210,24 @@ def overview(console: ConsoleHere, workspace: str | None = None) -> Any:
         "signals": signals,
         "connections": [_described(console, each) for each in watched],
     }
+
+
+@router.get("/mrr/explain")
+def explain_mrr(console: ConsoleHere, customer: str, at: date | None = None, workspace: str | None = None) -> Any:
+    """Why a customer's (or a user's) MRR is what it is: items with their steps, movements, and the record behind each.
+
+    `at` is a day of the workspace's zone: as of its end.
+    """
+    workspace_id = _workspace(console, workspace)
+    found = console.figures.explanation(workspace_id, customer, at)
+    if not found:
+        raise Refused(
+            "no_mrr",
+            f"No MRR of {customer} was ever counted here{'' if at is None else f' until {at}'}.",
+            "See the status for how far the account has been read.",
+            HTTPStatus.NOT_FOUND,
+        )
+    return {"workspace_id": workspace_id, "customer_id": customer, "at": at, "mrr": found}
 
 
 def _workspace(console: Console, named: str | None) -> str:
