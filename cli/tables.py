@@ -62,9 +62,32 @@ def read_views(connection: Connection) -> list[View]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function of `analytics` that gives rows: how it is called, and what of."""
+
+    signature: str
+    result: str
+    meaning: str
+
+
+def read_functions(connection: Connection) -> list[Function]:
+    """Every function of `analytics` that gives rows, by name. Any role may ask."""
+    rows = connection.execute(
+        "SELECT format('%s(%s)', proname, pg_get_function_arguments(oid)), pg_get_function_result(oid),"
+        " coalesce(obj_description(oid, 'pg_proc'), '') FROM pg_proc"
+        " WHERE pronamespace = to_regnamespace('analytics') AND proretset ORDER BY proname"
+    ).fetchall()
+    return [Function(_short(signature), _short(result), meaning) for signature, result, meaning in rows]
+
+
+def _short(types: str) -> str:
+    return types.replace("timestamp with time zone", "timestamptz")
+
+
 def _plain(column: Sequence[str]) -> tuple[str, str, str]:
     name, kind, meaning = column
-    return name, kind.replace("timestamp with time zone", "timestamptz"), meaning
+    return name, _short(kind), meaning
 
 
 def tables_page(views: Sequence[View]) -> str:

@@ -94,9 +94,13 @@ def test_a_reader_looks_up_what_a_column_means(deployment: Deployment) -> None:
     assert names == set(deployment.views)
 
 
-def test_the_page_of_tables_is_current(deployment: Deployment) -> None:
+@pytest.mark.parametrize(
+    ("form", "name"), [("--markdown", "tables.md"), ("--analysts", "analysts.md"), ("--dbt", "dbt/sources.yml")]
+)
+def test_the_page_of_tables_is_current(deployment: Deployment, form: str, name: str) -> None:
     """`make docs` writes it."""
-    page, file = dropfix("tables", "--markdown", url=deployment.url).stdout, ROOT / "docs" / "tables.md"
+    page, file = dropfix("tables", form, url=deployment.url).stdout, ROOT / "docs" / name
     if os.environ.get("DROPFIX_WRITE_DOCS"):
+        file.parent.mkdir(exist_ok=True)
         file.write_text(page)
-    assert page == file.read_text(), "docs/tables.md is stale: run `make docs`"
+    assert page == file.read_text(), f"docs/{name} is stale: run `make docs`"

@@ -39,12 +39,12 @@ COMMENT ON COLUMN analytics.mrr_by_customer.customer_id IS 'Stripe''s id of the 
 COMMENT ON COLUMN analytics.mrr_daily.connection_id IS 'The Stripe account in one mode that it comes from; the workspace itself where identify() tells the MRR.';
 
 CREATE OR REPLACE VIEW analytics.mrr_by_plan WITH (security_invoker = true) AS
-SELECT b.workspace_id, b.connection_id, b.currency, h.price_id, coalesce(p.name, h.price_id) AS plan,
+SELECT b.workspace_id, b.connection_id, b.currency, coalesce(h.price_id, '') AS price_id,
+       coalesce(p.name, h.price_id, '') AS plan,
        CASE WHEN p.name IS NULL THEN 'price' WHEN p.from_invoice THEN 'invoice' ELSE 'nickname' END AS named_by,
        sum(h.mrr)::bigint AS mrr, count(*) AS customers, sum(h.quantity)::bigint AS quantity
 FROM balances b
-CROSS JOIN LATERAL unnest(b.prices, b.quantities, b.amounts) AS u (price_id, quantity, mrr)
-CROSS JOIN LATERAL (SELECT coalesce(u.price_id, '') AS price_id, u.quantity, u.mrr OFFSET 0) AS h
+CROSS JOIN LATERAL unnest(b.prices, b.quantities, b.amounts) AS h (price_id, quantity, mrr)
 LEFT JOIN plans p ON p.connection_id = b.connection_id AND p.price_id = h.price_id
 WHERE b.mrr > 0
 GROUP BY b.workspace_id, b.connection_id, b.currency, h.price_id, p.name, p.from_invoice;
@@ -90,42 +90,38 @@ COMMENT ON COLUMN analytics.mrr_daily_changes.mrr_change IS 'All of it together:
 COMMENT ON COLUMN analytics.mrr_daily_changes.customers_change IS 'Customers that began to have MRR less those that ceased to.';
 
 CREATE OR REPLACE VIEW analytics.mrr_daily WITH (security_invoker = true) AS
-WITH daily AS (
+WITH changes AS (
+    SELECT * FROM analytics.mrr_daily_changes
+), spans AS (
+    SELECT d.workspace_id, d.connection_id, d.currency, min(d.day) AS first, greatest(max(d.day), max(c.today)) AS last
+    FROM changes d
+    JOIN analytics.workspace_calendar c USING (workspace_id)
+    GROUP BY d.workspace_id, d.connection_id, d.currency
+), filled AS (  -- with an empty row for every day, which adds nothing; cheaper than a join
+    SELECT workspace_id, connection_id, currency, day, observed_day, new, reactivation, expansion, contraction, churn, policy,
+           source, correction, mrr_change, customers_change
+    FROM changes
+    UNION ALL
+    SELECT s.workspace_id, s.connection_id, s.currency, d.day::date, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+    FROM spans s, generate_series(s.first::timestamp, s.last::timestamp, interval '1 day') AS d (day)
+), daily AS (
     SELECT workspace_id, connection_id, currency, day, min(observed_day) AS observed_day, sum(new) AS new,
            sum(reactivation) AS reactivation, sum(expansion) AS expansion, sum(contraction) AS contraction,
            sum(churn) AS churn, sum(policy) AS policy, sum(source) AS source, sum(correction) AS correction,
            sum(mrr_change) AS mrr_change, sum(customers_change) AS customers
-    FROM analytics.mrr_daily_changes
+    FROM filled
     GROUP BY workspace_id, connection_id, currency, day
-), connected AS (
-    SELECT workspace_id, connection_id, min(observed_day) AS day
-    FROM daily
-    GROUP BY workspace_id, connection_id
-), spans AS (
-    SELECT d.workspace_id, d.connection_id, d.currency, min(d.day) AS first, greatest(max(d.day), max(c.today)) AS last
-    FROM daily d
-    JOIN analytics.workspace_calendar c USING (workspace_id)
-    GROUP BY d.workspace_id, d.connection_id, d.currency
-), days AS (
-    SELECT s.workspace_id, s.connection_id, s.currency, d.day::date AS day
-    FROM spans s, generate_series(s.first::timestamp, s.last::timestamp, interval '1 day') AS d (day)
 ), summed AS (
-    SELECT y.*, coalesce(d.new, 0) AS new, coalesce(d.reactivation, 0) AS reactivation,
-           coalesce(d.expansion, 0) AS expansion, coalesce(d.contraction, 0) AS contraction,
-           coalesce(d.churn, 0) AS churn, coalesce(d.policy, 0) AS policy, coalesce(d.source, 0) AS source,
-           coalesce(d.correction, 0) AS correction, coalesce(d.mrr_change, 0) AS mrr_change,
-           sum(coalesce(d.mrr_change, 0)) OVER so_far AS mrr_end, sum(coalesce(d.customers, 0)) OVER so_far AS customers
-    FROM days y
-    LEFT JOIN daily d USING (workspace_id, connection_id, currency, day)
-    WINDOW so_far AS (PARTITION BY y.workspace_id, y.connection_id, y.currency ORDER BY y.day)
+    SELECT *, sum(mrr_change) OVER so_far AS mrr_end, sum(customers) OVER so_far AS customers_end,
+           min(observed_day) OVER (PARTITION BY workspace_id, connection_id) AS connected
+    FROM daily
+    WINDOW so_far AS (PARTITION BY workspace_id, connection_id, currency ORDER BY day)
 )
-SELECT workspace_id, connection_id, currency, s.day, (s.mrr_end - s.mrr_change)::bigint AS mrr_start, s.new::bigint AS new,
-       s.reactivation::bigint AS reactivation, s.expansion::bigint AS expansion, s.contraction::bigint AS contraction,
-       s.churn::bigint AS churn, s.policy::bigint AS policy, s.source::bigint AS source,
-       s.correction::bigint AS correction, s.mrr_end::bigint AS mrr_end, s.customers::bigint AS customers,
-       s.day < c.day AS reconstructed
-FROM summed s
-JOIN connected c USING (workspace_id, connection_id);
+SELECT workspace_id, connection_id, currency, day, (mrr_end - mrr_change)::bigint AS mrr_start, new::bigint AS new,
+       reactivation::bigint AS reactivation, expansion::bigint AS expansion, contraction::bigint AS contraction,
+       churn::bigint AS churn, policy::bigint AS policy, source::bigint AS source, correction::bigint AS correction,
+       mrr_end::bigint AS mrr_end, customers_end::bigint AS customers, day < connected AS reconstructed
+FROM summed;
 
 COMMENT ON VIEW analytics.mrr_daily IS 'MRR of every day and currency, none left out and none in the future, as it is known now: mrr_start + new + reactivation + expansion - contraction - churn + policy + source + correction = mrr_end, to the unit. The rows behind a day are those of mrr_movements that stand and took effect in it.';
 COMMENT ON COLUMN analytics.mrr_daily.reconstructed IS 'Whether the day lies before the connection: derived from dates and invoices, not observed.';
@@ -288,7 +284,7 @@ WITH bounds AS (
         FROM analytics.workspace_calendar c
     ), moved AS (
         SELECT m.workspace_id, m.connection_id, m.currency, m.customer_id, m.kind, m.mrr_before, m.mrr_after, m.effective_at,
-               r.rank, bool_or(m.mrr_before = 0) OVER so_far AS is_absent
+               bool_or(m.mrr_before = 0) OVER so_far AS is_absent, first_value(m.mrr_before) OVER so_far AS had
         FROM bounds b
         JOIN analytics.mrr_movements m ON m.workspace_id = b.workspace_id AND m.effective_at >= b.since
          AND m.effective_at < b.until
@@ -307,7 +303,7 @@ WITH bounds AS (
                coalesce(sum(m.mrr_before - m.mrr_after) FILTER (WHERE m.kind = 'contraction'), 0) AS contraction,
                coalesce(sum(m.mrr_before - m.mrr_after) FILTER (WHERE m.kind = 'churn'), 0) AS churn,
                count(*) FILTER (WHERE m.kind = 'churn') AS churned,
-               (array_agg(m.mrr_before ORDER BY m.effective_at, m.rank))[1] AS had
+               max(m.had) AS had
         FROM moved m
         WHERE NOT m.is_absent
         GROUP BY m.workspace_id, m.connection_id, m.currency, m.customer_id
@@ -389,30 +385,32 @@ COMMENT ON COLUMN analytics.exchange_rates.factor IS 'What an amount in minor un
 COMMENT ON COLUMN analytics.exchange_rates.loaded_at IS 'When it was loaded.';
 
 CREATE OR REPLACE VIEW analytics.mrr_daily_reported WITH (security_invoker = true) AS
-WITH latest AS (
-    SELECT workspace_id, reporting, currency, factor FROM analytics.exchange_rates WHERE valid_until IS NULL
-), reported AS (
-    SELECT DISTINCT workspace_id, reporting FROM latest
-)
-SELECT d.workspace_id, d.connection_id, r.reporting AS currency, d.day, sum(d.mrr_start * l.factor) AS mrr_start,
-       sum(d.new * l.factor) AS new, sum(d.reactivation * l.factor) AS reactivation,
-       sum(d.expansion * l.factor) AS expansion, sum(d.contraction * l.factor) AS contraction,
-       sum(d.churn * l.factor) AS churn, sum(d.policy * l.factor) AS policy, sum(d.source * l.factor) AS source,
-       sum(d.correction * l.factor) AS correction, sum(d.mrr_end * l.factor) AS mrr_end,
-       CASE WHEN bool_and(coalesce(e.factor, l.factor) IS NOT NULL AND (e.factor IS NOT NULL OR d.currency = r.reporting))
-           THEN sum(d.mrr_end * coalesce(e.factor, 1)) END AS mrr_end_at_rates_of_day,
-       coalesce(array_agg(d.currency ORDER BY d.currency) FILTER (WHERE l.factor IS NULL), '{}') AS currencies_without_rate
-FROM analytics.mrr_daily d
-JOIN reported r USING (workspace_id)
-LEFT JOIN LATERAL (
-    SELECT factor FROM latest n WHERE n.workspace_id = d.workspace_id AND n.reporting = r.reporting AND n.currency = d.currency
+WITH rates AS (
+    SELECT workspace_id, reporting, currency, valid_from, coalesce(valid_until, 'infinity') AS valid_until, factor,
+           last_value(factor) OVER (
+               PARTITION BY workspace_id, reporting, currency ORDER BY valid_from
+               ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+           ) AS latest
+    FROM analytics.exchange_rates
     UNION ALL
-    SELECT 1 WHERE d.currency = r.reporting
-    LIMIT 1
-) AS l ON true
-LEFT JOIN analytics.exchange_rates e ON e.workspace_id = d.workspace_id AND e.reporting = r.reporting
- AND e.currency = d.currency AND d.day >= e.valid_from AND d.day <= coalesce(e.valid_until, d.day)
-GROUP BY d.workspace_id, d.connection_id, r.reporting, d.day;
+    SELECT DISTINCT workspace_id, reporting, reporting, '-infinity'::date, 'infinity'::date, 1::numeric, 1::numeric
+    FROM analytics.exchange_rates
+), converted AS (
+    SELECT d.*, r.reporting, max(n.latest) OVER (PARTITION BY d.workspace_id, r.reporting, d.currency) AS latest, n.factor
+    FROM analytics.mrr_daily d
+    JOIN (SELECT DISTINCT workspace_id, reporting FROM analytics.exchange_rates) AS r USING (workspace_id)
+    LEFT JOIN rates n ON n.workspace_id = d.workspace_id AND n.reporting = r.reporting AND n.currency = d.currency
+     AND d.day BETWEEN n.valid_from AND n.valid_until
+)
+SELECT workspace_id, connection_id, reporting AS currency, day, sum(mrr_start * latest) AS mrr_start,
+       sum(new * latest) AS new, sum(reactivation * latest) AS reactivation, sum(expansion * latest) AS expansion,
+       sum(contraction * latest) AS contraction, sum(churn * latest) AS churn, sum(policy * latest) AS policy,
+       sum(source * latest) AS source, sum(correction * latest) AS correction, sum(mrr_end * latest) AS mrr_end,
+       CASE WHEN bool_and(factor IS NOT NULL OR mrr_end = 0) THEN coalesce(sum(mrr_end * factor), 0) END
+           AS mrr_end_at_rates_of_day,
+       coalesce(array_agg(currency ORDER BY currency) FILTER (WHERE latest IS NULL), '{}') AS currencies_without_rate
+FROM converted
+GROUP BY workspace_id, connection_id, reporting, day;
 
 COMMENT ON VIEW analytics.mrr_daily_reported IS 'MRR of every day in a reporting currency, all days at the latest rates, so that a change of a rate is never an expansion: what moves is what customers did. Amounts are exact and not rounded, so that they add up as those of mrr_daily do. Empty until rates are loaded. The rows behind it are those of mrr_daily.';
 COMMENT ON COLUMN analytics.mrr_daily_reported.workspace_id IS 'The company that sees it.';
