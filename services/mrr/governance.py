@@ -44,10 +44,7 @@ class MrrGovernance:
         """What one ledger goes by: that of a customer, or of a user."""
         scope, _ = split_subject(subject)
         ended = dict(_ended(image))
-        if subject in self.persons.together:
-            spans = [*self.persons.away_of_customer(subject), *self.persons.away_of_user(subject, ended)]
-        else:
-            spans = []
+        spans = list(self.persons.away(subject, ended))
         if scope in ended:
             spans.append(Away(*ended[scope]))
         return InForce(self.policy_unless_set, tuple(_switches(image)), apart(spans))

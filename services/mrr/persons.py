@@ -52,19 +52,27 @@ class Persons:
     together: Mapping[str, tuple[Together, ...]] = field(default_factory=dict)
     firsts: Mapping[str, First] = field(default_factory=dict)
 
-    def away_of_customer(self, subject: str) -> Iterator[Away]:
+    def away(self, subject: str, ended: Mapping[str, End]) -> Iterator[Away]:
+        """When another's number stands for a subject's; `ended` says which connections were ended, and when."""
+        yield from self._away_of_customer(subject)
+        yield from self._away_of_user(subject, ended)
+
+    def _away_of_customer(self, subject: str) -> Iterator[Away]:
         """When identify()'s number stands for a customer's: from when it was first told to the first match."""
         matched: dict[str, Together] = {}
         for span in sorted(self.together.get(subject, ()), key=lambda one: one.start):
-            matched.setdefault(span.user, span)
+            if span.customer == subject:
+                matched.setdefault(span.user, span)
         for user, span in matched.items():
             first = self.firsts.get(user)
             if first is not None and first.at < span.start:
                 yield Away(first.at, first.cause, span.start, span.begins)
 
-    def away_of_user(self, subject: str, ended: Mapping[str, End]) -> Iterator[Away]:
+    def _away_of_user(self, subject: str, ended: Mapping[str, End]) -> Iterator[Away]:
         """When Stripe's number stands for a user's: while it is matched, until the account is disconnected."""
         for span in self.together.get(subject, ()):
+            if span.user != subject:
+                continue
             end, ends = span.end, span.ends
             connection_id = span.customer.partition("/")[0]
             if connection_id in ended and (end is None or ended[connection_id][0] < end):

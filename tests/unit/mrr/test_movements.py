@@ -105,7 +105,9 @@ def test_a_subscription_that_was_never_paid_for_never_counted() -> None:
     ],
 )
 def test_a_status_counts_or_does_not(status: str, *, counts: bool) -> None:
-    ended: dict[str, Any] = {"ended_at": day(1), "canceled_at": day(1)} if status in {"canceled", "incomplete_expired"} else {}
+    ended: dict[str, Any] = (
+        {"ended_at": day(1), "canceled_at": day(1)} if status in {"canceled", "incomplete_expired"} else {}
+    )
     told = Story().see(subscription(status=status, **ended), 1, change="created")
     assert told.play(until=2).customers() == ({"cus_1": {"usd": 1000}} if counts else {})
 

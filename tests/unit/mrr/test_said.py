@@ -203,13 +203,13 @@ def _spans(spans: Sequence[Away]) -> list[tuple[float, float | None]]:
     ids=["said before", "never said", "said at once", "said after", "no longer matched"],
 )
 def test_whose_number_stands_when(who: Persons, customer: list[Any], user: list[Any]) -> None:
-    assert _spans(apart(who.away_of_customer(SUBJECT))) == customer
-    assert _spans(apart(who.away_of_user(USER, {}))) == user
+    assert _spans(apart(who.away(SUBJECT, {}))) == customer
+    assert _spans(apart(who.away(USER, {}))) == user
 
 
 def test_where_the_account_is_disconnected_the_users_number_stands_again() -> None:
     ended = {"con_test": (day(30) * 1_000_000, cause(30, CONTROL_DECISION.name))}
-    assert _spans(apart(persons(said=5, matched=10).away_of_user(USER, ended))) == [(10, 30)]
+    assert _spans(apart(persons(said=5, matched=10).away(USER, ended))) == [(10, 30)]
 
 
 def test_a_match_that_is_said_again_moves_nothing() -> None:
@@ -261,8 +261,8 @@ def test_a_customer_and_a_user_who_are_one_person_never_count_twice(
     first = min(at for at, _ in said)
     who = persons(said=first, matched=matched, unmatched=unmatched)
     messages = [identify({"mrr": 1 + amount}, at, name=f"m{place}") for place, (at, amount) in enumerate(said)]
-    user = Replay(away=apart(who.away_of_user(USER, {}))).take(messages)
-    customer = Replay(away=apart(who.away_of_customer(SUBJECT)))
+    user = Replay(away=apart(who.away(USER, {}))).take(messages)
+    customer = Replay(away=apart(who.away(SUBJECT, {})))
     customer.take(Story().see(subscription(start_date=day(started)), 31, change="backfilled").records)
     over = min(31, 31 if unmatched is None else max(unmatched, matched))
     for on in range(over):
