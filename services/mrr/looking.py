@@ -13,7 +13,7 @@ from services.mrr.core import State
 from services.mrr.governance import MrrGovernance, day_begins, zone_of
 from services.mrr.in_force import InForce
 from services.mrr.matches import read_persons
-from services.mrr.policy import DEFAULT
+from services.mrr.policy import DEFAULT, Policy
 from services.mrr.store import decode_state
 
 
@@ -66,6 +66,13 @@ def now_of(conn: Connection) -> datetime:
 def end_of(day: date, zone: str) -> datetime:
     """The last microsecond of a day in a zone (UTC)."""
     return day_begins(day + timedelta(days=1), zone) - timedelta(microseconds=1)
+
+
+def policy_of_workspace(conn: Connection, workspace_id: str) -> Policy:
+    """The policy that counts now."""
+    now = round(now_of(conn).timestamp() * 1_000_000)
+    in_force = MrrGovernance(DEFAULT).policy(load_images(conn, [workspace_id])[workspace_id], f"{workspace_id}/")
+    return next(era.policy for era in reversed(in_force.eras(now)) if era.start <= now)
 
 
 BATCH = 500

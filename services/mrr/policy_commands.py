@@ -17,7 +17,7 @@ from schemas.money import format_amount
 from services.mrr.comparing import Comparison, Differs, Months, Total, compare, differences
 from services.mrr.errors import UnknownPolicy
 from services.mrr.governance import zone_of_workspace
-from services.mrr.looking import count_of, every_ledger, looking, now_of, workspaces_of
+from services.mrr.looking import count_of, every_ledger, looking, now_of, policy_of_workspace, workspaces_of
 from services.mrr.policy import DEFAULT, PRESETS, Policy, own_policy, preset
 
 USAGE, NOT_THERE = 2, 3
@@ -107,7 +107,7 @@ def compare_policies(
     with looking(database) as conn:
         name = _workspace(workspaces_of(conn), workspace)
         months = Months(zone_of_workspace(conn, name, now_of(conn)), now_of(conn))
-        found = Comparison()
+        current, found = policy_of_workspace(conn, name), Comparison()
         with _watched(count_of(conn, name)) as advance:
             for seen in every_ledger(conn, name):
                 compared = compare(seen.state.subject, seen.state.facts, seen.in_force, other, months)
@@ -116,7 +116,7 @@ def compare_policies(
     if as_json:
         typer.echo(json.dumps(_encoded(name, other, found), indent=2))
     else:
-        _print(other, found)
+        _print(current, other, found)
 
 
 def _policy(named: str) -> Policy:
@@ -190,10 +190,10 @@ def _encoded(workspace: str, other: Policy, found: Comparison) -> dict[str, Any]
     }
 
 
-def _print(other: Policy, found: Comparison) -> None:
-    choices = differences(DEFAULT, other)
-    told = "; ".join(f"{name}: {theirs}, not {mine}" for name, (mine, theirs) in choices.items())
-    _out.print(f"[bold]{other.version}[/] beside {DEFAULT.version}: {told or 'the same choices'}", soft_wrap=True)
+def _print(current: Policy, other: Policy, found: Comparison) -> None:
+    choices = differences(current, other)
+    told = "; ".join(f"{name}: {mine} → {theirs}" for name, (mine, theirs) in choices.items())
+    _out.print(f"[bold]{other.version}[/] beside {current.version}: {told or 'the same choices'}")
     several = len({scope for scope, _, _ in found.totals}) > 1
     table = Table("month", *(["account"] if several else []), *_numbers("MRR", "would be", "difference", "customers"))
     for (scope, month, currency), total in sorted(found.totals.items(), key=lambda one: (one[0][1], one[0])):
@@ -206,7 +206,7 @@ def _print(other: Policy, found: Comparison) -> None:
     _out.print(f"{len(latest)} customers would differ, the largest differences first (at their last such month's end):")
     for one in latest[:SHOWN]:
         mrr, would_be = (format_amount(amount, one.currency) for amount in (one.mrr, one.other))
-        whys = (f"{why.choice}: {why.to_value}, not {why.from_value}" for why in one.reasons)
+        whys = (f"{why.choice}: {why.from_value} → {why.to_value}" for why in one.reasons)
         _out.print(f"  {one.month:%Y-%m} {one.subject}: {mrr} → {would_be}  [dim]{'; '.join(whys)}[/]")
     if len(latest) > SHOWN:
         _err.print("--json has all of them, month by month")
