@@ -141,7 +141,8 @@ class SteppedClock:
 
 @dataclass
 class PolledAccount:
-    """One connected account and the poller that reads it. `polls` counts polls after the first sync."""
+    """One connected account and the poller that reads it. `polls` counts polls after the first sync; `ahead` are the
+    seconds by which the server's clock is ahead of the poller's."""
 
     simulator: Simulator
     clock: SteppedClock
@@ -151,6 +152,7 @@ class PolledAccount:
     admin_url: str
     connection_id: str
     polls: int = 0
+    ahead: int = 0
     _loop: asyncio.Runner = field(default_factory=asyncio.Runner)
 
     @property
@@ -160,7 +162,7 @@ class PolledAccount:
     def move_to(self, at: int) -> None:
         """Let time pass for the poller and the server; the company lives on when it is next asked, or told to."""
         self.clock.at = at
-        cast(ManualClock, self.simulator.clock).set(at)
+        cast(ManualClock, self.simulator.clock).set(at + self.ahead)
 
     def poll(self) -> None:
         """One turn of the connection, if it is due: its first sync, or a poll. What it asked is written down."""
@@ -208,9 +210,11 @@ def polled_account(
     keep: Callable[[Logged], object],
     app: ASGIApp | None = None,
     key: str = "disputes",
+    ahead: int = 0,
 ) -> Iterator[PolledAccount]:
     """A poller with tables of its own in the fresh database at `admin_url`, the account's key submitted and its first
-    sync made; `keep` gets every raw record. `app` stands before the simulator's, where requests are to be seen."""
+    sync made; `keep` gets every raw record; the server's clock is `ahead` seconds of the poller's. `app` stands before
+    the simulator's, where requests are to be seen."""
     migrate(admin_url, [CONSOLE, POLLER])
     private = PrivateKey.generate()
     (folder / "vault").write_text(private.encode())
@@ -227,9 +231,9 @@ def polled_account(
     log = MemoryLog(keep)
     outside = _MemoryOutside(Database(admin_url, schema="poller", application="dropfix-poller"), log)
     outside.open()
-    clock = SteppedClock(simulator.clock.now())
+    clock = SteppedClock(simulator.clock.now() - ahead)
     shell = Shell(outside, settings, clock, Audit(outside), _InProcessClients(app or simulator.app))
-    account = PolledAccount(simulator, clock, Work(shell, keyring), shell, log, admin_url, connection_id)
+    account = PolledAccount(simulator, clock, Work(shell, keyring), shell, log, admin_url, connection_id, ahead=ahead)
     try:
         with patch("services.poller.session.Limits", _Unpaced):
             with psycopg.connect(admin_url) as db:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from services.poller.changes import Changed
 from services.poller.kinds import Kind
-from services.poller.pages import Facts
+from services.poller.pages import Facts, ReadObject
 
 ATTEMPT_TAKES = 600
 PENDING_CHARGE_EVERY = 4 * 3600
@@ -23,6 +23,11 @@ def due_at(kind: Kind, facts: Facts, *, seen_at: int) -> int | None:
     """When to read the object alone again; None: never. What is already past is put off by an hour."""
     at = _scheduled(kind, facts, seen_at)
     return None if at is None else max(at, seen_at + PUT_OFF) if at <= seen_at else at
+
+
+def next_due(found: ReadObject, *, seen_at: int) -> int | None:
+    """When an object that was just read alone is read alone again; None: never."""
+    return None if found.deleted else due_at(found.kind, found.facts, seen_at=seen_at)
 
 
 def _scheduled(kind: Kind, facts: Facts, seen_at: int) -> int | None:

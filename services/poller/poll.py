@@ -195,7 +195,7 @@ class Poll:
 
     def _now(self) -> int:
         """The server's time: what is due of an object is due by it."""
-        return int(self._session.shell.clock.now().timestamp()) + self._session.lease.clock_offset
+        return self._session.server_now()
 
     async def _look_closer(self, room: int) -> int:
         """Focused reads, at most `room` of them: news of charges first, then what follows of them and what is due.

@@ -37,6 +37,8 @@ class Identity:
     account_id: str | None
     livemode: bool
     connected_at: int
+    clock_offset: int = 0
+    """Seconds from our clock to the server's."""
 
 
 @dataclass
@@ -101,7 +103,8 @@ class Publisher:
         self._send(outcome.records)
         failpoint("poller_after_publish")
         fence(conn, identity.owner)
-        write_outcome(conn, identity.owner, outcome, seen_at=int(self._clock.now().timestamp()))
+        seen_at = int(self._clock.now().timestamp()) + identity.clock_offset
+        write_outcome(conn, identity.owner, outcome, seen_at=seen_at)
         for batch in group:
             for effect in batch.effects:
                 effect(conn)

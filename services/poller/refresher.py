@@ -110,7 +110,7 @@ class Refresher:
         """What a poll would look at after such changes; it will not see them as changes any more."""
         session, intents = self.session, intents_to_look_at(changed)
         ids = subscriptions_to_look_at(changed) + intents
-        now = int(session.shell.clock.now().timestamp())
+        now = session.server_now()
 
         def choose(conn: Connection) -> list[str]:
             make_due(conn, session.connection_id, ids, now=now, since=since)

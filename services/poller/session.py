@@ -17,7 +17,7 @@ from services.poller.calls import Caller, CallMade, Versions
 from services.poller.capabilities import Capabilities
 from services.poller.changes import Outcome, Seen
 from services.poller.errors import UnreadableAnswer
-from services.poller.follow import PUT_OFF
+from services.poller.follow import PUT_OFF, next_due
 from services.poller.kinds import Kind
 from services.poller.lease import Lease
 from services.poller.limits import Limits
@@ -78,6 +78,10 @@ class Session:
     def meter(self) -> Meter:
         return self.reader.caller.meter
 
+    def server_now(self) -> int:
+        """The server's present in Unix seconds: what is due of an object is due by it."""
+        return int(self.shell.clock.now().timestamp()) + self.lease.clock_offset
+
     async def commit(self, seen: Sequence[Seen], *effects: Effect) -> Outcome:
         """Publish and commit what was seen; a dispute's charge is read before it where it is not known yet."""
         charges = [one.object.facts.charge for one in seen if one.object.kind == "dispute" and one.object.facts.charge]
@@ -90,16 +94,18 @@ class Session:
 
     async def read_alone(self, kind: Kind, object_id: str) -> Outcome:
         """Read and commit one object; one that cannot be read is put off, so that it is not tried at every poll."""
-        now = int(self.shell.clock.now().timestamp())
+        now = self.server_now()
+        until: int | None = now + PUT_OFF
 
         def later(conn: Connection) -> None:
-            put_off(conn, self.connection_id, [object_id], now=now, until=now + PUT_OFF)
+            put_off(conn, self.connection_id, [object_id], now=now, until=until)
 
         try:
             seen = await self.reader.single(kind, object_id, purpose="focused")
         except (stripe.PermissionError, stripe.InvalidRequestError, UnreadableAnswer) as error:
             log.warning("an object cannot be read", kind=kind, error=type(error).__name__)
             return await self.commit((), later)
+        until = next((next_due(one.object, seen_at=now) for one in seen if one.object.id == object_id), None)
         return await self.commit(seen, later)
 
     async def say(self, **columns: object) -> None:

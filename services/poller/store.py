@@ -130,8 +130,8 @@ def make_due(conn: Connection, connection_id: str, ids: Sequence[str], *, now: i
         conn.execute(statement("make_due"), columns)
 
 
-def put_off(conn: Connection, connection_id: str, ids: Sequence[str], *, now: int, until: int) -> None:
-    """What is still due after it was read alone waits until then."""
+def put_off(conn: Connection, connection_id: str, ids: Sequence[str], *, now: int, until: int | None) -> None:
+    """What is still due after it was read alone waits until then, for ever if that is None."""
     columns = {"connection_id": connection_id, "ids": list(ids), "now": now, "until": until}
     conn.execute(statement("put_off"), columns)
 

@@ -82,7 +82,7 @@ class Work:
                 return self._leave(lease, phase="ended", wait=0.0)
             lease = validated
         connected_at = lease.connected_at or int(self.shell.clock.now().timestamp())
-        identity = Identity(lease.owner, lease.account_id, lease.livemode, connected_at)
+        identity = Identity(lease.owner, lease.account_id, lease.livemode, connected_at, lease.clock_offset)
         async with Publisher(self.shell.outside, identity, self.shell.clock) as publisher:
             session = Session(lease, connected_at, reader, publisher, self.shell)
             if not lease.synced:

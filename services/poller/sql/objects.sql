@@ -40,7 +40,7 @@ WHERE connection_id = %(connection_id)s AND due_at <= %(now)s AND NOT deleted
 ORDER BY due_at LIMIT %(limit)s
 
 -- name: put_off
-UPDATE objects SET due_at = %(until)s
+UPDATE objects SET due_at = %(until)s::bigint
 WHERE connection_id = %(connection_id)s AND object_id = ANY(%(ids)s) AND due_at <= %(now)s
 
 -- name: make_due

@@ -8,12 +8,14 @@ from services.poller.follow import (
     due_at,
     intents_to_look_at,
     new_transactions,
+    next_due,
     settled_intents,
     subscriptions_to_look_at,
     unmatched_customers,
 )
 from services.poller.kinds import Kind
 from services.poller.pages import Facts
+from tests.unit.poller.builders import charge, read, subscription
 
 NOW = 1_000_000
 
@@ -54,6 +56,13 @@ def test_charges_on_no_known_invoice_lead_to_the_invoices_of_their_customers_fai
 
 def test_what_is_past_already_is_put_off_so_that_it_is_not_read_at_every_poll() -> None:
     assert due_at("invoice", Facts(status="open", next_attempt=5), seen_at=NOW) == NOW + 3600
+
+
+def test_what_was_read_alone_without_news_is_read_again_when_it_is_due_and_not_before() -> None:
+    debit = read("charge", charge(status="pending"))
+    assert next_due(debit, seen_at=NOW) == NOW + 4 * 3600
+    assert next_due(read("subscription", subscription()), seen_at=NOW) is None
+    assert next_due(replace(debit, deleted=True), seen_at=NOW) is None
 
 
 def test_a_bank_debit_is_read_again_until_it_settles() -> None:
