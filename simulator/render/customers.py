@@ -59,13 +59,41 @@ def payment_method(view: View, method: PaymentMethod, owner: Customer) -> Json:
         "object": "payment_method",
         "allow_redisplay": "unspecified",
         "billing_details": billing_details(owner.name, owner.email, owner.country),
-        method.kind: details(method, method.exp_month, method.exp_year),
+        method.kind: _own_card(method) if method.kind == "card" else _own_account(method),
         "created": owner.created,
         "customer": view.id("customer", owner),
         "livemode": view.livemode,
         "metadata": {},
         "type": method.kind,
     }
+
+
+def _own_card(method: PaymentMethod) -> Json:
+    """The card as a payment method has it: less than a charge tells of it."""
+    return {
+        "brand": method.brand,
+        "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
+        "country": method.country,
+        "display_brand": method.brand,
+        "exp_month": method.exp_month,
+        "exp_year": method.exp_year,
+        "fingerprint": method.fingerprint,
+        "funding": "credit",
+        "generated_from": None,
+        "last4": method.last4,
+        "networks": {"available": [method.brand], "preferred": None},
+        "regulated_status": "unregulated",
+        "three_d_secure_usage": {"supported": True},
+        "wallet": None,
+    }
+
+
+def _own_account(method: PaymentMethod) -> Json:
+    charged = details(method, method.exp_month, method.exp_year)
+    own = {field: value for field, value in charged.items() if field not in {"mandate", "payment_reference"}}
+    if method.kind == "sepa_debit":
+        return {**own, "generated_from": None}
+    return {**own, "financial_connections_account": None, "networks": None, "status_details": None}
 
 
 def billing_details(name: str, email: str | None, country: str) -> Json:
