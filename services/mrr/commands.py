@@ -12,11 +12,13 @@ from services.mrr.core import State, instant_of, microseconds
 from services.mrr.explain import Explanation, explain, records_behind
 from services.mrr.looking import Seen, end_of, ledgers_of, looking, now_of
 from services.mrr.policy_commands import add_to
+from services.mrr.rates_commands import rates
 from services.mrr.rounding import half_up
 
 NOT_THERE = 3
 commands = typer.Typer(help="MRR: what it is, and why.", no_args_is_help=True)
 add_to(commands)
+commands.add_typer(rates, name="rates")
 _out = Console(highlight=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 

@@ -2,7 +2,8 @@
 
 MrrError
  ├─ Unreadable     an object of Stripe's that cannot be valued at all: its record goes to the dead letters
- └─ UnknownPolicy  no preset of that name
+ ├─ UnknownPolicy  no preset of that name
+ └─ InvalidRates   a file of rates that are none: every fault with its line
 """
 
 
@@ -16,3 +17,11 @@ class Unreadable(MrrError):
 
 class UnknownPolicy(MrrError):
     """A policy was named that does not exist."""
+
+
+class InvalidRates(MrrError):
+    """Rates of exchange that cannot be gone by; `faults` name each line and what is wrong with it."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
