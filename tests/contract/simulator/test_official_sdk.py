@@ -11,6 +11,7 @@ from simulator.app import ServerSettings, Simulator, simulate
 from simulator.company.life import Growth
 from simulator.founding import found
 from simulator.server import running
+from simulator.vast.account import vast
 
 NOW = 1_795_500_000
 RESOURCES = {
@@ -39,6 +40,10 @@ class Account:
             max_network_retries=0,
             **options,
         ).v1
+
+    def everything(self, service: str, params: dict[str, Any]) -> list[Any]:
+        """All pages of a list, as the SDK turns them."""
+        return list(getattr(self.client(), service).list(params).auto_paging_iter())
 
     def faults(self, *kinds: str) -> None:
         self.simulator.faults.replace({"faults": [{"kind": kind, "times": 1} for kind in kinds]})
@@ -140,8 +145,17 @@ def test_the_account_is_learnt_from_its_refusal(account: Account) -> None:
         ("429", stripe.RateLimitError),
         ("lock", stripe.RateLimitError),
         ("500", stripe.APIError),
+        ("502", stripe.APIError),
         ("503", stripe.APIError),
+        ("504", stripe.APIError),
+        ("409", stripe.APIError),
+        ("403", stripe.PermissionError),
+        ("ip", stripe.AuthenticationError),
+        ("400", stripe.InvalidRequestError),
+        ("404", stripe.InvalidRequestError),
         ("html", stripe.APIError),
+        ("empty", stripe.APIError),
+        ("garbage", stripe.APIError),
         ("half", stripe.APIConnectionError),
         ("401", stripe.AuthenticationError),
     ],
@@ -198,3 +212,54 @@ def test_a_deleted_customer_says_so(account: Account) -> None:
     assert account.client().customers.retrieve(name).deleted is True
     bills = account.client().invoices.list({"customer": name, "expand": ["data.customer"]}).data
     assert all(bill.customer.deleted for bill in bills)
+
+
+def test_pages_that_change_while_they_are_turned_lose_nobody_who_stays(account: Account) -> None:
+    before = {row.id for row in account.everything("customers", {"limit": 20})}
+    account.simulator.faults.replace(
+        {"faults": [{"kind": "act", "act": {"do": "create_customer"}, "operation": "customers.list", "skip": 3}]}
+    )
+    turned = [row.id for row in account.everything("customers", {"limit": 20})]
+    account.simulator.faults.replace({})
+    assert before <= set(turned)
+    assert len(turned) == len(set(turned))
+
+
+def test_items_beyond_the_inline_ten_and_windows_in_every_direction_are_listed(account: Account) -> None:
+    v1 = account.client()
+    sold = max(
+        account.everything("subscriptions", {"status": "all", "limit": 100}), key=lambda row: len(row["items"].data)
+    )
+    items = list(v1.subscription_items.list({"subscription": sold.id, "limit": 3}).auto_paging_iter())
+    assert {item.id for item in sold["items"].data} <= {item.id for item in items}
+    bills = account.everything("invoices", {"limit": 100})
+    middle = bills[len(bills) // 2]
+    newer = list(v1.invoices.list({"limit": 50, "ending_before": middle.id}).auto_paging_iter())
+    older = list(v1.invoices.list({"limit": 50, "starting_after": middle.id}).auto_paging_iter())
+    assert [row.id for row in (*reversed(newer), middle, *older)] == [row.id for row in bills]
+    window = {"gte": middle.created - 86_400, "lt": middle.created}
+    found = account.everything("invoices", {"limit": 100, "created": window})
+    assert [row.id for row in found] == [row.id for row in bills if window["gte"] <= row.created < window["lt"]]
+
+
+@pytest.fixture(scope="module")
+def giant() -> Iterator[Account]:
+    simulator = simulate(vast(customers=1_000_000, now=NOW), settings=ServerSettings(rates=Rates(enforced=False)))
+    with running(simulator) as address:
+        yield Account(simulator, address)
+
+
+def test_a_million_subscriptions_are_read_where_one_looks(giant: Account) -> None:
+    v1, options = giant.client(), {"stripe_version": PINNED}
+    page = v1.subscriptions.list({"limit": 100, "status": "all", "expand": ["data.latest_invoice.payments"]}, options)
+    assert {type(row.latest_invoice) for row in page.data} == {stripe.Invoice}
+    last = v1.subscriptions.list({"limit": 5, "status": "all", "created": {"lt": page.data[-1].created - 10**7}}).data[
+        -1
+    ]
+    assert v1.subscriptions.retrieve(last.id).customer == last.customer
+    failed = v1.charges.search({"query": f'status:"failed" AND created>{NOW - 86_400}', "limit": 100})
+    assert {row.status for row in failed.data} == {"failed"}
+    assert v1.customers.search({"query": "created>0", "limit": 1, "expand": ["total_count"]}).total_count == 10_000
+    ending = v1.subscriptions.search({"query": f"canceled_at>{NOW - 3600}", "limit": 100}).data
+    assert all(row.canceled_at > NOW - 3600 for row in ending)
+    assert ending
