@@ -7,6 +7,7 @@ change it; a record that shows the same once more costs no valuation.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from pipeline.processor import Message
@@ -188,8 +189,14 @@ class _Writer:
 def source_of(cause: Cause, subject: str) -> Source:
     """The record behind something of this subject: a subject's own records lie in the partition of the same number in
     every topic."""
-    own = partition_of(subject, MRR_MOVEMENT.partitions)
-    return Source(topic=cause.topic, partition=own if cause.partition is None else cause.partition, offset=cause.offset)
+    partition = _own_partition(subject) if cause.partition is None else cause.partition
+    return Source(topic=cause.topic, partition=partition, offset=cause.offset)
+
+
+@lru_cache(maxsize=1024)
+def _own_partition(subject: str) -> int:
+    """Asked for as often as a subject has rows, records behind them, and messages."""
+    return partition_of(subject, MRR_MOVEMENT.partitions)
 
 
 def _published(basis: Basis) -> str:
@@ -199,7 +206,8 @@ def _published(basis: Basis) -> str:
 
 def encode_item(item: ItemShare, subject: str) -> dict[str, Any]:
     """An item for JSON: its exact worth as a fraction, the records behind it as topic/partition/offset."""
-    sources = (source_of(cause, subject) for cause in item.behind)
+    own = _own_partition(subject)
+    places = ((cause, own if cause.partition is None else cause.partition) for cause in item.behind)
     return {
         "subscription": item.subscription,
         "item": item.item,
@@ -209,5 +217,5 @@ def encode_item(item: ItemShare, subject: str) -> dict[str, Any]:
         "mrr": item.mrr,
         "basis": item.basis,
         "steps": list(item.steps),
-        "records": [f"{source.topic}/{source.partition}/{source.offset}" for source in sources],
+        "records": [f"{cause.topic}/{partition}/{cause.offset}" for cause, partition in places],
     }

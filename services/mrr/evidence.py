@@ -165,6 +165,8 @@ def needs_invoices(terms: SubscriptionTerms) -> bool:
 
 def _is_unreadable(item: Item) -> bool:
     price = item.price
+    if price.unit is not None and not price.mode:
+        return False
     return bool(price.interval) and not price.metered and period_amount(price, item.quantity) is None
 
 

@@ -78,6 +78,8 @@ class InForce:
 
     def eras(self, now: int) -> tuple[Era, ...]:
         """Which policy counts when, as it is decided at `now`: a later decision stands from its start on."""
+        if not self.switches:
+            return (Era(ALWAYS, self.policy),)
         found = [Era(ALWAYS, self.policy)]
         for switch in self.switches:
             if switch.at <= now:
@@ -99,11 +101,15 @@ class InForce:
 
     def next_after(self, now: int) -> int | None:
         """The next instant at which a policy begins to be gone by, or a number begins or ceases to stand."""
+        if not self.switches and not self.away:
+            return None
         ahead = [switch.at for switch in self.switches] + [at for at, _, _ in self.edges()]
         return min((at for at in ahead if at > now), default=None)
 
     def mark(self, now: int) -> int | None:
         """A number that is another where something else is gone by at `now`; None where nothing was decided."""
+        if not self.switches and not self.away:
+            return None
         eras = self.eras(now)
         if len(eras) == 1 and not self.away:
             return None

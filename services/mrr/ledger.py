@@ -205,39 +205,27 @@ def ledger(facts: Facts, in_force: InForce, now: int) -> Ledger:
     gone = in_force.away[-1].start if in_force.away and in_force.away[-1].end is None else NEVER
     edges = {at: (cause, begins) for at, cause, begins in in_force.edges()}
     for place, reign in enumerate(reigns):
+        points = [track.points() for track in reign.tracks]
         until = reigns[place + 1].start if place + 1 < len(reigns) else NEVER
-        for step in _steps(reign, edges, until):
-            if step.at > now:
-                due = step.at if due is None else min(due, step.at)
+        for at in _instants(reign, points, edges, until):
+            if at > now:
+                due = at if due is None else min(due, at)
                 break
-            if step.at > gone:
+            if at > gone:
                 break
-            book.take(reign, step)
+            changes = ((track, found[at]) for track, found in zip(reign.tracks, points, strict=True) if at in found)
+            book.go_on(at, reign, changes, edges.get(at))
     return Ledger(tuple(book.rows), None if now >= gone else due, reigns, in_force)
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """What may change at an instant: a policy begins to count, another's number begins or ceases to stand, worths."""
-
-    at: int
-    changes: tuple[tuple[AnyTrack, Cause], ...]
-    switch: Cause | None = None
-    edge: tuple[Cause, bool] | None = None
-
-
-def _steps(reign: Reign, edges: Mapping[int, tuple[Cause, bool]], until: int) -> Iterator[_Step]:
-    """The steps of a reign, in the order of time; those of before it count by the policy of then."""
-    points = [track.points() for track in reign.tracks]
-    instants = set().union(*points, edges)
+def _instants(reign: Reign, points: Iterable[Mapping[int, Cause]], edges: Iterable[int], until: int) -> Sequence[int]:
+    """When something may change under a reign, in the order of time: what was before it counts by another policy."""
+    instants = set(edges).union(*points)
     if reign.cause is not None:
         instants.add(reign.start)
-    for at in sorted(instants):
-        if reign.start <= at < until:
-            changes = tuple(
-                (track, found[at]) for track, found in zip(reign.tracks, points, strict=True) if at in found
-            )
-            yield _Step(at, changes, reign.cause if at == reign.start else None, edges.get(at))
+    elif until == NEVER:
+        return sorted(instants)
+    return sorted(at for at in instants if reign.start <= at < until)
 
 
 def _tracks(facts: Facts, policy: Policy) -> Iterator[AnyTrack]:
@@ -301,18 +289,24 @@ class _Book:
     away: bool = False
     policy: str = ""
 
-    def take(self, reign: Reign, step: _Step) -> None:
-        """Go on to an instant: what ends there ends first, and what begins there begins last."""
+    def go_on(
+        self,
+        at: int,
+        reign: Reign,
+        changes: Iterable[tuple[AnyTrack, Cause]],
+        edge: tuple[Cause, bool] | None,
+    ) -> None:
+        """Go on to an instant: where another's number begins to stand it does so first, where it ceases to, last."""
         self.policy = reign.policy.version
-        if step.edge is not None and step.edge[1]:
-            self._stand(step.at, step.edge[0], away=True)
-        if step.switch is not None:
-            every = [(track, step.switch) for track in reign.tracks]
-            self._note_all(step.at, self._change(step.at - 1, every), "policy")
-        if step.changes:
-            self._note_all(step.at, self._change(step.at, step.changes), None)
-        if step.edge is not None and not step.edge[1]:
-            self._stand(step.at, step.edge[0], away=False)
+        if edge is not None and edge[1]:
+            self._stand(at, edge[0], away=True)
+        if at == reign.start and reign.cause is not None:
+            every = [(track, reign.cause) for track in reign.tracks]
+            self._note_all(at, self._change(at - 1, every), "policy")
+        if changed := self._change(at, changes):
+            self._note_all(at, changed, None)
+        if edge is not None and not edge[1]:
+            self._stand(at, edge[0], away=False)
 
     def _stand(self, at: int, cause: Cause, *, away: bool) -> None:
         """Another's number stands from here on, or no more: nothing that the customer did."""
