@@ -16,6 +16,10 @@ UNSUBSCRIBE = "dunning.unsubscribe"
 """Purpose of the link that ends dunning emails to one customer: `<console>/unsubscribe/<token>`, GET shows a page with
 a button, POST unsubscribes (RFC 8058). The token's parts are the workspace and the subject."""
 
+MAIL_EVENTS = "dunning.mail_events"
+"""Purpose of the address that a mail server reports bounces and complaints to: `<console>/hooks/mail/<token>`. The
+token's part is the workspace."""
+
 
 class TokenError(RuntimeFault):
     """The token was not made here, or for something else."""

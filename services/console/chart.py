@@ -28,10 +28,12 @@ class Chart:
 
     @property
     def low(self) -> int:
+        """The lowest value shown, in minor units."""
         return min(mrr for _, mrr in self.days)
 
     @property
     def high(self) -> int:
+        """The highest value shown, in minor units."""
         return max(mrr for _, mrr in self.days)
 
     @property

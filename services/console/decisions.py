@@ -60,6 +60,7 @@ class Entry:
 
     @property
     def label(self) -> str:
+        """The kind in words; its name where it is one that is no more."""
         try:
             return kind_named(self.decision.kind).label
         except InvalidDecision:
@@ -155,6 +156,12 @@ class Decisions:
         with self._pool.connection(timeout=BORROW_WITHIN_S) as db:
             rows = db.execute(_SQL["history"], parameters).fetchall()
         return [Entry(_decision_of(row[:9]), by=row[9] or row[5]) for row in rows]
+
+    def suppressed(self, workspace_id: str, emails: Iterable[str]) -> set[str]:
+        """Those of these addresses (lower case) that are not to be mailed already."""
+        parameters = {"workspace_id": workspace_id, "emails": list(emails)}
+        with self._pool.connection(timeout=BORROW_WITHIN_S) as db:
+            return {str(email) for (email,) in db.execute(_SQL["suppressed"], parameters)}
 
     def decided(self, workspace_id: str) -> Decided:
         """What the workspace has set."""

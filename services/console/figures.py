@@ -22,7 +22,7 @@ T = TypeVar("T")
 PAGE = 50
 HISTORY = timedelta(days=90)
 A_DAY = timedelta(days=1)
-_SQL = statements("figures")
+_SQL, _MRR = statements("figures"), statements("mrr")
 _EXPLANATIONS = statements("explanations")
 
 
@@ -64,6 +64,14 @@ class Subscription:
     canceled_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class MrrOfDay:
+    """MRR at the end of a day by connection and currency; `rows` is None where there is no ledger yet."""
+
+    day: date | None
+    rows: Sequence[Mapping[str, Any]] | None
+
+
 class FigureStore:
     """What the views say of one workspace's scope. Every statement names both the workspace and the connections."""
 
@@ -102,6 +110,22 @@ class FigureStore:
         with self._session() as db:
             rows = rows_or_none(db, "movements", parameters, of=_EXPLANATIONS)
         return None if rows is None else explained(rows)
+
+    def mrr_of_day(
+        self, workspace_id: str, scope: Scope, *, day: date | None = None, known_at: datetime | None = None
+    ) -> MrrOfDay:
+        """MRR at the end of a day (the workspace's; today without one), as known now or as it was known at an instant."""
+        parameters = in_scope(workspace_id, scope)
+        statement = "mrr_as_of" if known_at is None else "mrr_as_known"
+        with self._session() as db:
+            if day is None:
+                today = rows_or_none(db, "today", parameters, of=_MRR)
+                day = today[0][0] if today else None
+            if day is None:
+                return MrrOfDay(None, None)
+            rows = rows_or_none(db, statement, parameters | {"day": day, "at": known_at}, of=_MRR)
+        names = ("connection_id", "currency", "mrr", "customers", "reconstructed")
+        return MrrOfDay(day, None if rows is None else [dict(zip(names, row, strict=True)) for row in rows])
 
     def signals(
         self, workspace_id: str, scope: Scope, wanted: SignalFilter, after: Place | None = None

@@ -30,6 +30,7 @@ class User:
 
     @property
     def called(self) -> str:
+        """What to call them: the name, else the address, else the id."""
         return self.name or self.email or self.user_id
 
 

@@ -159,6 +159,7 @@ class Email:
 
     @property
     def label(self) -> str:
+        """The state in words."""
         return EMAIL_STATES.get(self.state, self.state.capitalize())
 
     @property
@@ -174,10 +175,12 @@ class Email:
 
     @property
     def due_at(self) -> datetime | None:
+        """When it was due, by dunning (domain time)."""
         return _instant(self.detail.get("due_at"))
 
     @property
     def first_failure(self) -> datetime | None:
+        """When the first payment failed that it asks for."""
         return _instant(self.detail.get("first_failure"))
 
 
@@ -195,6 +198,7 @@ class SenderTest:
 
     @property
     def under_way(self) -> bool:
+        """Whether its outcome is still to come."""
         return self.state in {"waiting", "sending"}
 
     @property
@@ -224,6 +228,7 @@ class AfterStep:
 
     @property
     def percent(self) -> float:
+        """Of what was at stake, how much came back, from 0 to 100."""
         return 100 * self.recovered / self.at_stake if self.at_stake else 0.0
 
 

@@ -71,4 +71,5 @@ class ConsoleSettings(ServiceSettings):
 
     @property
     def secure_cookies(self) -> bool:
+        """Whether people use https, so that cookies must never go over anything else."""
         return (self.public_url or "").startswith("https://")

@@ -47,6 +47,7 @@ class Store:
     # People and their sessions
 
     def has_members(self) -> bool:
+        """Whether anybody can sign in yet."""
         with self._transaction() as db:
             return bool(_scalar(db, _ACCESS["any_member"], {}))
 
@@ -114,6 +115,7 @@ class Store:
         return None if found is None else (str(found[0]), str(found[2]))
 
     def start_session(self, member_id: str, at: datetime) -> str:
+        """A session of the member; gives its token, which is kept as a hash alone."""
         with self._transaction() as db:
             db.execute(_ACCESS["forget_expired"], {"at": at})
             return _add_session(db, member_id, at)
@@ -125,6 +127,7 @@ class Store:
         return None if found is None else Member(*(str(value) for value in found))
 
     def end_session(self, token: str) -> None:
+        """Let go of a session; nothing where it is over already."""
         with self._transaction() as db:
             db.execute(_ACCESS["end_session"], {"token_hash": digest(token)})
 
@@ -152,11 +155,13 @@ class Store:
         return key
 
     def write_keys(self, workspace_id: str) -> list[WriteKey]:
+        """The keys of the workspace that are not revoked, the newest first; of each only its hint."""
         with self._transaction() as db:
             rows = db.execute(_ACCESS["write_keys"], {"workspace_id": workspace_id})
             return [WriteKey(*row) for row in rows]
 
     def revoke_write_key(self, workspace_id: str, write_key_id: str, at: datetime) -> None:
+        """End a key at once; false where the workspace has no such key."""
         with self._transaction() as db:
             db.execute(
                 _ACCESS["revoke_write_key"], {"workspace_id": workspace_id, "write_key_id": write_key_id, "at": at}

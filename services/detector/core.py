@@ -58,6 +58,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 def empty(subject: str) -> SubjectState:
+    """The state of a subject of whom nothing is known."""
     return SubjectState(subject=subject)
 
 

@@ -25,6 +25,7 @@ class DetectorGovernance:
     kinds = ("signals.thresholds", "connection.ended")
 
     def policy(self, image: Image, subject: str) -> InForce:
+        """The thresholds in force by time, and when the connection was ended."""
         connection_id, _ = split_subject(subject)
         ends = [
             int(kept.decision.effective_at.timestamp())

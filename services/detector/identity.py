@@ -245,6 +245,7 @@ class People:
 
     @classmethod
     def of(cls, people: Iterable[Person]) -> "People":
+        """These people, by how they are looked up."""
         customers: dict[str, Customer] = {}
         users: dict[str, User] = {}
         for person in people:

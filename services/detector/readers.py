@@ -36,10 +36,12 @@ def read(kind: Kind, obj: StripeObject, seen: Seen) -> Fact | None:
 
 
 def read_customer(obj: StripeObject, seen: Seen) -> Customer:
+    """Whether it is deleted; nothing else of it bears on a signal."""
     return Customer(deleted=seen if objects.is_deleted(obj) else None)
 
 
 def read_invoice(obj: StripeObject, seen: Seen) -> Invoice | None:
+    """An invoice of a running subscription; None of any other. Amounts in minor units, times in Unix seconds."""
     subscription_id = invoices.subscription_id(obj)
     if subscription_id is None or not invoices.bills_a_running_subscription(obj):
         return None
@@ -80,6 +82,7 @@ def _view(obj: StripeObject, seen: Seen) -> InvoiceView:
 
 
 def read_charge(obj: StripeObject, seen: Seen) -> Charge:
+    """An attempt at a payment: whether and why it failed, and what it paid for."""
     failed = charges.has_failed(obj)
     return Charge(
         id=obj["id"],
@@ -95,6 +98,7 @@ def read_charge(obj: StripeObject, seen: Seen) -> Charge:
 
 
 def read_intent(obj: StripeObject, seen: Seen) -> Intent | None:
+    """A payment that is on its way or asks for something; None of one that succeeded and names no invoice."""
     invoice, reason, status = charges.invoice_id(obj), _problem(obj), obj.get("status")
     if status == "succeeded" and invoice is None:
         return None
@@ -114,6 +118,7 @@ def _problem(obj: StripeObject) -> str | None:
 
 
 def read_subscription(obj: StripeObject, seen: Seen) -> Subscription:
+    """How it stands by this version, and since when where Stripe says."""
     status = str(obj.get("status") or "")
     standing = _standing(obj, status)
     lapsed = standing == "lapsed"

@@ -34,6 +34,7 @@ class Due(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> str:
+        """Names the email wherever it is spoken of."""
         return mail_key(self.episode_id, self.step, self.attempt)
 
 

@@ -86,6 +86,7 @@ class Image(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, rulings: Iterable[Ruling]) -> "Image":
+        """The image of these rulings, each once, in the order in which they count."""
         return cls(tuple(sorted({ruling.id: ruling for ruling in rulings}.values(), key=lambda r: (r.at, r.id))))
 
     def until(self, now: datetime) -> "Image":
@@ -119,6 +120,7 @@ class Image(msgspec.Struct, frozen=True):
 
     @property
     def sender(self) -> DunningSender | None:
+        """Whom emails are from; None before a test of it arrived."""
         sender = self.last(DunningSender)
         return sender if sender is not None and sender.passed else None
 

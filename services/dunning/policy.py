@@ -47,6 +47,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def steps(self) -> int:
+        """How many emails there are."""
         return len(self.days)
 
     def zone_for(self, country: str | None) -> str:

@@ -28,6 +28,7 @@ def read(kind: Kind, obj: StripeObject, seen: Seen) -> Fact:
 
 
 def read_customer(obj: StripeObject, seen: Seen) -> Customer:
+    """Address, name, locales and country, as Stripe has them; empty of a deleted one."""
     locales = obj.get("preferred_locales")
     return Customer(
         id=obj["id"],
@@ -42,6 +43,7 @@ def read_customer(obj: StripeObject, seen: Seen) -> Customer:
 
 
 def read_subscription(obj: StripeObject, seen: Seen) -> Subscription:
+    """Its status, when it ended, and whether it is set to."""
     status = str(obj.get("status") or "")
     return Subscription(
         id=obj["id"],
@@ -96,6 +98,7 @@ def _view(obj: StripeObject, seen: Seen) -> InvoiceView:
 
 
 def read_charge(obj: StripeObject, seen: Seen) -> Charge:
+    """An attempt at a payment: whether and why it failed, and what it paid for."""
     failed = charges.has_failed(obj)
     return Charge(
         id=obj["id"],
@@ -111,6 +114,7 @@ def read_charge(obj: StripeObject, seen: Seen) -> Charge:
 
 
 def read_intent(obj: StripeObject, seen: Seen) -> Intent:
+    """A payment that is on its way or asks for something."""
     return Intent(
         id=obj["id"],
         seen=seen,
@@ -122,6 +126,7 @@ def read_intent(obj: StripeObject, seen: Seen) -> Intent:
 
 
 def read_dispute(obj: StripeObject, seen: Seen) -> Dispute:
+    """Whether it is open."""
     return Dispute(id=obj["id"], seen=seen, open=str(obj.get("status") or "") not in SETTLED_DISPUTES)
 
 

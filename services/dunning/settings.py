@@ -43,6 +43,7 @@ class DunningSettings(ServiceSettings):
 
     @property
     def mail_server(self) -> MailServer | None:
+        """The server that SMTP_URL names, with the password from its file; None: emails wait."""
         if self.smtp_url is None:
             return None
         url, file = self.smtp_url.get_secret_value(), self.smtp_password_file

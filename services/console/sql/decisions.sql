@@ -17,3 +17,13 @@ ORDER BY d.decided_at DESC, d.decision_id DESC LIMIT %(limit)s
 -- name: of_kinds
 SELECT kind, detail, effective_at FROM decisions
 WHERE workspace_id = %(workspace_id)s AND kind = ANY(%(kinds)s) ORDER BY effective_at, decision_id
+
+-- name: suppressed
+SELECT email FROM (
+    SELECT DISTINCT ON (lower(detail ->> 'email')) lower(detail ->> 'email') AS email, detail
+    FROM decisions
+    WHERE workspace_id = %(workspace_id)s AND kind = 'dunning.suppress'
+        AND lower(detail ->> 'email') = ANY(%(emails)s)
+    ORDER BY lower(detail ->> 'email'), effective_at DESC, decision_id DESC
+) AS latest
+WHERE NOT coalesce((detail ->> 'lifted')::boolean, false)

@@ -68,6 +68,7 @@ class Console:
 
 
 def console_of(request: Request) -> Console:
+    """The console that answers the request."""
     console: Console = request.app.state.console
     return console
 
@@ -83,6 +84,7 @@ def cookie_name(console: Console, name: str) -> str:
 
 
 def set_cookie(response: Response, console: Console, name: str, value: str, *, lasts: float | None) -> None:
+    """A cookie that scripts cannot read; it lasts so many seconds, with None as long as the browser is open."""
     response.set_cookie(
         cookie_name(console, name),
         value,
@@ -100,6 +102,7 @@ def begin_session(response: Response, console: Console, token: str) -> None:
 
 
 def session_token(request: Request, console: Console) -> str | None:
+    """The token of the browser’s session, None without one."""
     return request.cookies.get(cookie_name(console, SESSION_COOKIE))
 
 
@@ -121,6 +124,7 @@ def form_cookie(request: Request, console: Console) -> str | None:
 
 
 def new_form_cookie() -> str:
+    """A cookie for forms of a browser that has no session."""
     return secrets.token_urlsafe(24)
 
 

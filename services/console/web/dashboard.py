@@ -22,6 +22,7 @@ _Text = Annotated[str, Query(max_length=200)]
 
 @router.get("/")
 def overview_page(request: Request, console: ConsoleHere, member: MemberHere) -> Response:
+    """The numbers of the shown connections, the latest signals, the days of MRR, and what is being won back."""
     watched = console.connections.watched(member.workspace_id)
     scope = scope_of(watched)
     now, machine_now = console.clock.now(), console.clock.machine_now()
@@ -56,6 +57,7 @@ def customers_page(
     after: _Text = "",
     id: _Text = "",
 ) -> Response:
+    """Customers, by search or by the currency they pay in."""
     scope = console.scope(member.workspace_id)
     figures = console.figures.figures(member.workspace_id, scope, console.clock.now())
     page = console.figures.customers(
@@ -75,6 +77,7 @@ def customers_page(
 
 @router.get("/customers/{customer_id}")
 def customer_page(request: Request, console: ConsoleHere, member: MemberHere, customer_id: str) -> Response:
+    """One customer with its subscriptions, users and signals; 404 where the workspace has no such customer."""
     scope = console.scope(member.workspace_id)
     customer = console.figures.customer(member.workspace_id, scope, customer_id)
     if customer is None:
@@ -108,6 +111,7 @@ def signals_page(
     after: _Text = "",
     id: _Text = "",
 ) -> Response:
+    """Signals that are open, or those of the last days, of all kinds or one."""
     scope, now = console.scope(member.workspace_id), console.clock.now()
     known = code if code in SIGNAL_NAMES else None
     wanted = SignalFilter(

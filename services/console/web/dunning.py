@@ -38,6 +38,7 @@ def dunning_page(
     after: _Text = "",
     id: _Text = "",
 ) -> Response:
+    """What was recovered and is at stake, and the episodes of one group."""
     scope = console.scope(member.workspace_id)
     place = Place(after, id) if after and id else None
     return render(
@@ -58,6 +59,7 @@ def dunning_page(
 
 @router.get("/dunning/{episode_id}")
 def episode_page(request: Request, console: ConsoleHere, member: MemberHere, episode_id: str) -> Response:
+    """One episode with its invoices and emails; 404 where the workspace has no such episode."""
     scope = console.scope(member.workspace_id)
     return render(
         request,

@@ -16,7 +16,7 @@ from services.console.errors import NotSignedIn, Refused, Unavailable
 from services.console.web.render import render
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
-PROGRAMS = ("/api/", "/v1/", "/live")
+PROGRAMS = ("/api/", "/v1/", "/hooks/", "/live")
 
 log = get_logger(__name__)
 

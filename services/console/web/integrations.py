@@ -33,6 +33,7 @@ def integrations_page(request: Request, console: ConsoleHere, member: MemberHere
 
 @router.post("/integrations/stripe")
 def connect(request: Request, console: ConsoleHere, member: MemberHere, form: FormHere) -> Response:
+    """Seal the key and watch its account; the page says what is wrong with a key that is refused."""
     try:
         allow(console.limits.connect, member.workspace_id)
         console.connections.submit(member.workspace_id, text_of(form, "key"), decided_by=member.member_id)
@@ -48,12 +49,14 @@ def guide_page(request: Request, member: MemberHere) -> Response:
 
 @router.get("/integrations/stripe/{connection_id}/disconnect")
 def disconnect_page(request: Request, console: ConsoleHere, member: MemberHere, connection_id: str) -> Response:
+    """Asks before the key is deleted."""
     card = _card(console, member, connection_id)
     return render(request, "disconnect.html", member=member, card=card)
 
 
 @router.post("/integrations/stripe/{connection_id}/disconnect")
 def disconnect(console: ConsoleHere, member: MemberHere, form: FormHere, connection_id: str) -> Response:
+    """Delete the key; 404 where there is no such connection."""
     if not console.connections.end(member.workspace_id, connection_id, decided_by=member.member_id):
         raise _no_connection()
     return RedirectResponse(_PAGE, HTTPStatus.SEE_OTHER)

@@ -119,12 +119,14 @@ def sign_in_link(console: ConsoleHere, wanted: SignInLinkRequest) -> dict[str, s
 
 @router.get("/workspaces")
 def workspaces(console: ConsoleHere) -> dict[str, list[dict[str, str]]]:
+    """Ids and names of all workspaces."""
     return {"workspaces": [{"workspace_id": key, "name": name} for key, name in console.store.workspaces()]}
 
 
 @router.post("/stripe/connect")
 def connect(console: ConsoleHere, decided_by: Operator, wanted: ConnectRequest) -> Response:
-    workspace_id = _workspace(console, wanted.workspace)
+    """202 with the connection; whether Stripe takes the key is the poller’s to say: see its status."""
+    workspace_id = workspace_of(console, wanted.workspace)
     submitted = console.connections.submit(workspace_id, wanted.key.get_secret_value(), decided_by=decided_by)
     answer = {
         "connection_id": submitted.connection_id,
@@ -140,7 +142,7 @@ def connect(console: ConsoleHere, decided_by: Operator, wanted: ConnectRequest) 
 @router.get("/stripe/status")
 def stripe_status(console: ConsoleHere, workspace: str | None = None, connection_id: str | None = None) -> Any:
     """Every connection of the workspace; or one, followed to the connection that its key was handed to."""
-    workspace_id = _workspace(console, workspace)
+    workspace_id = workspace_of(console, workspace)
     if connection_id is None:
         found = console.connections.watched(workspace_id)
     else:
@@ -150,7 +152,8 @@ def stripe_status(console: ConsoleHere, workspace: str | None = None, connection
 
 @router.post("/stripe/disconnect")
 def disconnect(console: ConsoleHere, decided_by: Operator, wanted: DisconnectRequest) -> dict[str, str]:
-    workspace_id = _workspace(console, wanted.workspace)
+    """Delete the key; 404 where there is no such connection."""
+    workspace_id = workspace_of(console, wanted.workspace)
     if not console.connections.end(workspace_id, wanted.connection_id, decided_by=decided_by):
         raise _no_connection()
     return {"connection_id": wanted.connection_id, "state": "ended"}
@@ -160,7 +163,7 @@ def disconnect(console: ConsoleHere, decided_by: Operator, wanted: DisconnectReq
 def decide(console: ConsoleHere, decided_by: Operator, wanted: DecisionRequest) -> Response:
     """201 with the decision and when it counts from; 422 with what is wrong with it."""
     decision = console.decisions.decide(
-        _workspace(console, wanted.workspace),
+        workspace_of(console, wanted.workspace),
         wanted.kind,
         wanted.detail,
         decided_by=decided_by,
@@ -173,7 +176,7 @@ def decide(console: ConsoleHere, decided_by: Operator, wanted: DecisionRequest) 
 @router.get("/decisions")
 def decisions(console: ConsoleHere, workspace: str | None = None) -> Any:
     """What the workspace has set, and its latest decisions, the last first."""
-    workspace_id = _workspace(console, workspace)
+    workspace_id = workspace_of(console, workspace)
     decided = console.decisions.decided(workspace_id)
     return {
         "workspace_id": workspace_id,
@@ -194,7 +197,7 @@ def decisions(console: ConsoleHere, workspace: str | None = None) -> Any:
 @router.get("/overview")
 def overview(console: ConsoleHere, workspace: str | None = None) -> Any:
     """The dashboard's numbers. MRR in minor units a month by currency; null where a view is not there yet."""
-    workspace_id = _workspace(console, workspace)
+    workspace_id = workspace_of(console, workspace)
     watched = console.connections.watched(workspace_id)
     scope = scope_of(watched)
     found = overview_of(scope, console.figures.figures(workspace_id, scope, console.clock.now()))
@@ -218,7 +221,7 @@ def explain_mrr(console: ConsoleHere, customer: str, at: date | None = None, wor
 
     `at` is a day of the workspace's zone: as of its end.
     """
-    workspace_id = _workspace(console, workspace)
+    workspace_id = workspace_of(console, workspace)
     found = console.figures.explanation(workspace_id, customer, at)
     if not found:
         raise Refused(
@@ -230,7 +233,7 @@ def explain_mrr(console: ConsoleHere, customer: str, at: date | None = None, wor
     return {"workspace_id": workspace_id, "customer_id": customer, "at": at, "mrr": found}
 
 
-def _workspace(console: Console, named: str | None) -> str:
+def workspace_of(console: Console, named: str | None) -> str:
     """The id of the workspace that is named by its id or name; without a name the only one there is."""
     known = console.store.workspaces()
     if not known:

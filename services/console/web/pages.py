@@ -12,6 +12,8 @@ from services.console.web import (
     health,
     intake_api,
     integrations,
+    mail_hook,
+    mrr,
     operator_api,
     people,
     recovery_settings,
@@ -38,7 +40,7 @@ def add_to(app: FastAPI) -> None:
     """Routes, files and failures."""
     for part in (sign_in, dashboard, people, dunning, integrations, workspace, recovery_settings, tracking, stream):
         app.include_router(part.router)
-    for part in (calls, operator_api, intake_api, health):
+    for part in (calls, operator_api, mrr, intake_api, mail_hook, health):
         app.include_router(part.router)
     app.mount("/static", VersionedFiles(directory=STATIC), name="static")
     add_failures(app)

@@ -17,6 +17,7 @@ from services.console.decisions import Decided
 from services.console.errors import Refused
 from services.console.model import Member
 from services.console.web.context import Console, ConsoleHere, FormHere, MemberHere, allow, text_of
+from services.console.web.mail_hook import hook_address
 from services.console.web.render import render
 from services.console.web.settings_form import texts
 
@@ -101,6 +102,7 @@ def _page(
         status=refusal.status if refusal else HTTPStatus.OK,
         decided=decided,
         policy=policy_form.shown(decided.policy),
+        hook=hook_address(console, member.workspace_id),
         tests=[test for test in tests if _is_of(test.sender, decided)],
         refusal=refusal,
         section=section,

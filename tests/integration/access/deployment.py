@@ -40,6 +40,7 @@ TOGETHER: dict[str, dict[str, object]] = {
     "detector.signals": {"resolved_at": None},
     "detector.persons": {"customer_id": None, "connection_id": None},
     "dunning.episodes": {"state": "waiting"},
+    "dunning.decisions": {"kind": "dunning.test_send"},
     "mrr.balances": {"prices": ["price_same"], "quantities": [1], "amounts": [1]},
     "mrr.days": {"zone": "UTC"},
     "mrr.months": {"zone": "UTC", "cohort": "2026-11-01", "month": "2026-11-01"},
@@ -50,7 +51,7 @@ TOGETHER: dict[str, dict[str, object]] = {
 WORDS = re.compile(r"\((\w+) = ANY \(ARRAY\['(\w+)'")
 """In a constraint: a column that accepts some words only, and the first of them."""
 
-OF_A_WORKSPACE = {"users", "workspace_calendar", "exchange_rates"}
+OF_A_WORKSPACE = {"users", "dunning_sender_tests", "workspace_calendar", "exchange_rates"}
 """Views whose rows are of a workspace and of no connection."""
 
 BY_TYPE: dict[str, object] = {
