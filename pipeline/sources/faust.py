@@ -11,11 +11,9 @@ What Faust does wrong when left to itself, and what is done here instead:
 
 import asyncio
 import ssl
-import tempfile
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
-from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -89,6 +87,13 @@ class _Transport(driver.Transport):
     take_hints: Callable[[], Mapping[Any, int]]
 
 
+class _App(faust.App):
+    """Faust's application, but that it writes no file: its folders are for tables, which are not used."""
+
+    def _create_directories(self) -> None:
+        """Nothing is left behind then, however the process ends."""
+
+
 class FaustSource:
     """The default of detector and mrr. `instance_id` makes the worker a static member of the group."""
 
@@ -104,24 +109,23 @@ class FaustSource:
         uvloop.run(self._serve(sink, stopping))
 
     async def _serve(self, sink: Sink, stopping: Event) -> None:
-        with tempfile.TemporaryDirectory(prefix="dropfix-faust-") as folder:
-            app = self._app(sink, Path(folder))
-            faust.contrib.asgi.bind_to_running_loop(app)
-            app.finalize()
-            starting = asyncio.create_task(app.maybe_start())  # ends only once the group has let us in
-            while not stopping.is_set():
-                with _ending():
-                    _must_live(app, starting)
-                    sink.tick()
-                await asyncio.sleep(TICK_SECONDS)
-            starting.cancel()
-            try:
-                await asyncio.wait_for(app.stop(), STOP_SECONDS)
-            except TimeoutError:
-                log.warning("Faust did not stop in time; its offsets are in PostgreSQL anyway")
+        app = self._app(sink)
+        faust.contrib.asgi.bind_to_running_loop(app)
+        app.finalize()
+        starting = asyncio.create_task(app.maybe_start())  # ends only once the group has let us in
+        while not stopping.is_set():
+            with _ending():
+                _must_live(app, starting)
+                sink.tick()
+            await asyncio.sleep(TICK_SECONDS)
+        starting.cancel()
+        try:
+            await asyncio.wait_for(app.stop(), STOP_SECONDS)
+        except TimeoutError:
+            log.warning("Faust did not stop in time; its offsets are in PostgreSQL anyway")
 
-    def _app(self, sink: Sink, folder: Path) -> Any:
-        app = faust.App(
+    def _app(self, sink: Sink) -> Any:
+        app = _App(
             id=self._group,
             broker=[f"kafka://{address}" for address in self._broker.bootstrap_servers.split(",")],
             broker_credentials=_credentials(self._broker.security or {}),
@@ -141,7 +145,6 @@ class FaustSource:
             table_standby_replicas=0,
             worker_redirect_stdouts=False,
             web_enabled=False,
-            datadir=str(folder),
             store="memory://",
             autodiscover=False,
         )

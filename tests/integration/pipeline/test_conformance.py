@@ -30,6 +30,14 @@ def test_everything_is_read_and_counted_and_a_stop_is_quick(counting: Counting, 
     assert time.monotonic() - began < 10  # no measure of speed: a stop that hangs would be killed by its supervisor
 
 
+def test_a_killed_worker_leaves_no_file_behind(counting: Counting, source: str) -> None:
+    counting.say(numbers(1, 200))
+    worker = counting.start(source)
+    counting.settle()
+    worker.kill()
+    assert list(counting.scratch.iterdir()) == []
+
+
 def test_it_goes_on_from_postgresqls_offsets_whatever_kafka_says(counting: Counting, source: str) -> None:
     counting.say(numbers(2, 1000))
     counting.start(source)
