@@ -40,7 +40,7 @@ BEGAN = {
 }
 NOON_BEFORE = FIRST - 12 * 3600
 POLLS = 30 * POLLS_A_DAY if AT_LENGTH else POLLS_A_DAY
-BURST_SECONDS = 4 * 3600
+BURST_SECONDS = 5 * 3600
 """From the first renewals until what follows of them is read."""
 SIZES = (100, 1_000, 10_000)
 LARGE = (100_000, 1_000_000)

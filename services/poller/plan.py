@@ -28,6 +28,8 @@ ONE_CALL: frozenset[Tier] = frozenset({"tiny", "small"})
 POLL_SECONDS = 300
 POLLS_A_DAY = 288
 OVERLAP = 900
+SETTLED = 1800
+"""After so long a pass has shown whatever there was: a cursor need not stay at the newest object that long."""
 SEARCH_OVERLAP = 3600
 YOUNG_INVOICE = 3 * 3600
 CANCELED_LOOKBACK = 86_400
@@ -169,6 +171,13 @@ def pages_of(letter: str, sizes: Sizes) -> int | None:
         return 1
     size = {"C": sizes.open_invoices / 30, "G": sizes.subscriptions / POLLS_A_DAY, "S": sizes.customers / 96}[letter]
     return max(1, min(40, -(-int(size) // PAGE)))
+
+
+def advanced(newest: int | None, *, began: int) -> int:
+    """Where a hot cursor is after a whole pass that began at `began` by Stripe's clock: at the newest object it has
+    seen, or a little before it began where that is later. So what came all at once, as renewals of the 1st do, is not
+    read again and again until something newer comes."""
+    return max(newest or 0, began - SETTLED)
 
 
 ALL: Mapping[str, str] = {"status": "all"}

@@ -28,6 +28,7 @@ from services.poller.plan import (
     Cursor,
     Sizes,
     Tier,
+    advanced,
     call_of,
     extras_of,
     lent_to_customers,
@@ -137,7 +138,7 @@ class Poll:
     async def _read(self, call: Call, cursor: Cursor) -> None:
         """All pages of a call that this poll takes."""
         version = self._reader.caller.versions.upcoming
-        walk = _Walk(call, cursor if cursor.pass_version else replace(cursor, pass_version=version))
+        walk = _Walk(call, cursor if cursor.pass_version else replace(cursor, pass_version=version), began=self._now())
         while True:
             read = await self._page(call, walk)
             if call.purpose != "focused":
@@ -257,8 +258,9 @@ class Poll:
 class _Walk:
     """How far a call has got in this poll: pure bookkeeping over its pages."""
 
-    def __init__(self, call: Call, cursor: Cursor) -> None:
+    def __init__(self, call: Call, cursor: Cursor, *, began: int) -> None:
         self.call = call
+        self._began = began
         self.cursor = cursor
         self.query = call.query
         self.after = cursor.after_id if call.letter in SWEEPS else None
@@ -295,5 +297,5 @@ class _Walk:
         if self.call.letter in SWEEPS:
             return Cursor() if self.done else replace(self.cursor, after_id=self.after)
         if self.call.letter in HOT and self.done:
-            return Cursor(at=self._newest)
+            return Cursor(at=advanced(self._newest, began=self._began))
         return None

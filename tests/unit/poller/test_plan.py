@@ -11,6 +11,7 @@ from services.poller.plan import (
     Cursor,
     Sizes,
     Tier,
+    advanced,
     call_of,
     extras_of,
     letter_for,
@@ -92,6 +93,12 @@ def test_hot_calls_overlap_with_what_was_read_before() -> None:
     assert parameters("B", at)["created"] == {"gte": 1_000_000 - 10_800}
     assert parameters("D", at)["current_period_start[gte]"] == "999100"
     assert parameters("E", at)["query"] == "canceled_at>996400"
+
+
+def test_a_cursor_leaves_what_came_all_at_once_behind_when_nothing_newer_comes() -> None:
+    assert advanced(NOW - 60, began=NOW) == NOW - 60
+    assert advanced(NOW - 86_400, began=NOW) == NOW - 1_800
+    assert advanced(NOW + 7, began=NOW) == NOW + 7
 
 
 def test_a_sweep_goes_on_below_what_it_saw() -> None:
