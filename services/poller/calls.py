@@ -24,6 +24,8 @@ from services.poller.transport import StripeAddress
 API_VERSION = "2025-08-27.basil"
 USER_AGENT = "DropFix/0.1"
 ATTEMPTS = 4
+LONGEST_ASKED = 30.0
+"""Seconds: whoever asks for a longer pause is left alone until the connection is taken up again."""
 FORGOTTEN_HEADERS = frozenset({"user-agent", "x-stripe-client-user-agent", "x-stripe-client-telemetry"})
 
 
@@ -103,6 +105,7 @@ class Caller:
         attempt = 0
         while True:
             attempt += 1
+            at_least = 0.0
             try:
                 answer = await self._once(url, headers, purpose)
             except stripe.APIConnectionError:
@@ -111,7 +114,8 @@ class Caller:
             else:
                 if attempt >= ATTEMPTS or not _passes(answer):
                     return answer
-            await asyncio.sleep(full_jitter(attempt, draw=random.random))
+                at_least = asked_to_wait(answer.headers)
+            await asyncio.sleep(max(at_least, full_jitter(attempt, draw=random.random)))
 
     async def _once(self, url: str, headers: Mapping[str, str], purpose: str) -> Answer:
         endpoint = self.address.endpoint(httpx.URL(url))
@@ -175,7 +179,19 @@ def _own(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _passes(answer: Answer) -> bool:
+    """Whether another attempt may succeed; Stripe can say that it will not."""
+    if answer.headers.get("stripe-should-retry") == "false":
+        return False
     return answer.status == 429 or answer.status >= 500
+
+
+def asked_to_wait(headers: Mapping[str, str]) -> float:
+    """Seconds that an answer asks to wait, at most `LONGEST_ASKED`; 0 where it asks nothing that is understood.
+
+    Stripe sends no Retry-After at present, other servers do.
+    """
+    text = headers.get("retry-after", "")
+    return min(float(text), LONGEST_ASKED) if text.isdecimal() else 0.0
 
 
 def _reason(failure: httpx.HTTPError) -> str:

@@ -10,7 +10,8 @@ import pytest
 import stripe
 
 from services.poller import calls
-from services.poller.calls import API_VERSION, ATTEMPTS
+from services.poller.calls import API_VERSION, ATTEMPTS, LONGEST_ASKED, asked_to_wait
+from services.poller.capabilities import warnings
 from services.poller.connect import identify
 from services.poller.errors import PollerError, Refused, Stopped, UnreadableAnswer
 from services.poller.failures import Action, Failure, explain
@@ -168,6 +169,50 @@ def test_a_fault_that_passes_is_not_noticed() -> None:
     server = Server(lambda _: next(answers))
     assert page_of(server).page.listed == ()
     assert [made.status for made in server.made] == [503, 429, 200]
+
+
+def test_a_server_that_says_not_to_try_again_is_not_asked_again() -> None:
+    server = Server(says(500, error("api_error", "oops"), **{"stripe-should-retry": "false"}))
+    assert failure_of(server).action is Action.BACK_OFF
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("3", 3.0), ("600", LONGEST_ASKED), ("", 0.0), ("soon", 0.0), ("-1", 0.0)]
+)
+def test_a_pause_that_an_answer_asks_for_is_kept_within_bounds(text: str, seconds: float) -> None:
+    assert asked_to_wait({"retry-after": text}) == seconds
+
+
+def test_a_pause_that_is_asked_for_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    answers = iter(
+        [httpx.Response(429, json=error("x", "y"), headers={"Retry-After": "7"}), httpx.Response(200, json=EMPTY)]
+    )
+    page_of(Server(lambda _: next(answers)))
+    assert pauses[0] == 7.0
+
+
+def test_the_sdk_neither_retries_by_itself_nor_tells_stripe_of_the_machine() -> None:
+    server = Server(says(503, error("api_error", "oops")))
+    with pytest.raises(stripe.APIError):
+        asyncio.run(read(KEY, server.caller(), "/v1/charges/ch_1", {}, purpose="focused"))
+    assert len(server.asked) == len(server.made) == ATTEMPTS
+    assert stripe.enable_telemetry is False
+
+
+def test_the_version_that_comes_back_is_noticed_and_said() -> None:
+    server = Server(says(200, EMPTY, **{"stripe-version": "2024-09-30.acacia"}))
+    reader = server.reader()
+    asyncio.run(reader.page(CHARGES, purpose="connect"))
+    assert reader.caller.echoed == "2024-09-30.acacia"
+    (said,) = warnings(reader.capabilities, key_is_secret=False, other_version=reader.caller.echoed)[:1]
+    assert "2024-09-30.acacia" in said
 
 
 def test_a_429_slows_the_endpoint_down() -> None:

@@ -1,9 +1,17 @@
 """Nothing but GET leaves, to no host but the configured one, whoever asks for it."""
 
 import asyncio
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from services.poller.errors import Refused
 from services.poller.transport import StripeAddress, open_client
@@ -117,6 +125,56 @@ def test_the_proxy_of_the_environment_is_used_and_not_for_this_machine(monkeypat
         pool = client._transport._inner._pool  # type: ignore[attr-defined]
         assert ("Proxy" in type(pool).__name__) is proxied
         asyncio.run(client.aclose())
+
+
+@pytest.fixture
+def own_authority(tmp_path: Path) -> Path:
+    """A certificate for this machine that no authority of the system knows, and its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (file := tmp_path / "own.pem").write_bytes(certificate.public_bytes(Encoding.PEM) + private)
+    return file
+
+
+async def _read_over_tls(certificate: Path) -> int:
+    """The status of a GET to a server of this machine with that certificate."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+        await writer.drain()
+        writer.close()
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server = await asyncio.start_server(answer, "localhost", 0, ssl=context)
+    base = f"https://localhost:{server.sockets[0].getsockname()[1]}"
+    async with server, open_client(StripeAddress.parse(base)) as client:
+        return (await client.get(f"{base}/v1/customers")).status_code
+
+
+def test_a_certificate_is_accepted_only_from_an_authority_that_is_known_or_named(
+    own_authority: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+        asyncio.run(_read_over_tls(own_authority))
+    monkeypatch.setenv("SSL_CERT_FILE", str(own_authority))
+    assert asyncio.run(_read_over_tls(own_authority)) == 200
 
 
 def test_certificates_are_verified() -> None:
