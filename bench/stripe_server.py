@@ -1,7 +1,8 @@
-"""A Stripe account of a stated size, served by a process of its own from answers that were prepared before.
+"""A Stripe account of a stated size, served by a process of its own.
 
-What is measured is who reads, not the simulator: every page that a first sync asks for has been rendered once before
-the server says that it is ready. It counts violations of Stripe's limits and answers all the same.
+What is measured is who reads, not the simulator: of an account that is cut to a size, every page that a first sync
+asks for has been rendered once before the server says that it is ready. A large one is rendered as it is asked for. The
+server counts violations of Stripe's limits and answers all the same.
 """
 
 import argparse
@@ -59,7 +60,7 @@ class StripeServer:
 
 @contextmanager
 def stripe_server(*, customers: int, days: int, most: int | None = None) -> Iterator[StripeServer]:
-    """The account of a company of that age; of each other list the newest objects, `most` at most."""
+    """The account of a company of that age; with `most`, of each other list so many of the newest objects, prepared."""
     command = [sys.executable, "-m", "bench.stripe_server", str(customers), str(days), str(most or 0)]
     process = Popen(command, stdout=PIPE, text=True)
     try:
@@ -74,11 +75,12 @@ def stripe_server(*, customers: int, days: int, most: int | None = None) -> Iter
 
 
 def build(*, customers: int, days: int, most: int) -> Simulator:
-    """The account, every page rendered."""
+    """The account; with `most`, cut to that size and every page rendered."""
     company = found(seed=1, now=ANCHOR, growth=Growth(customers=customers, days=days))
-    if most:
-        _cut(company.world, customers, most)
-    settings = ServerSettings(prepared=True, rates=Rates(enforced=False))
+    settings = ServerSettings(prepared=most > 0, rates=Rates(enforced=False))
+    if not most:
+        return simulate(company, settings=settings)
+    _cut(company.world, customers, most)
     simulator = simulate(company, settings=settings)
     asyncio.run(_render(simulator))
     return simulator
