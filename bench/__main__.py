@@ -1,6 +1,7 @@
-"""`python -m bench [NAME] [--json]`: run every benchmark, or one. Exit code 1 if a goal is missed."""
+"""`python -m bench [NAME] [--json] [--full]`: run every benchmark, or one. Exit code 1 if a goal is missed."""
 
 import argparse
+import os
 import pkgutil
 import sys
 from importlib import import_module
@@ -34,7 +35,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure, and compare with the goal.")
     parser.add_argument("name", nargs="?", choices=names(), help="one benchmark; all without it")
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of tables")
+    parser.add_argument("--full", action="store_true", help="the whole size where a benchmark has a smaller one")
     options = parser.parse_args()
+    if options.full:
+        os.environ["DROPFIX_BENCH_FULL"] = "1"
     held = True
     with choose_servers(_silent if options.json else _tell) as servers:
         for name in [options.name] if options.name else names():
