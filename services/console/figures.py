@@ -114,7 +114,7 @@ class FigureStore:
     def mrr_of_day(
         self, workspace_id: str, scope: Scope, *, day: date | None = None, known_at: datetime | None = None
     ) -> MrrOfDay:
-        """MRR at the end of a day (the workspace's; today without one), as known now or as it was known at an instant."""
+        """MRR at the end of a day (the workspace's; today without one), as known now or as known at an instant."""
         parameters = in_scope(workspace_id, scope)
         statement = "mrr_as_of" if known_at is None else "mrr_as_known"
         with self._session() as db:
