@@ -19,6 +19,7 @@ from simulator.vast.account import vast
 
 
 def arguments() -> argparse.ArgumentParser:
+    """The options of the command line."""
     parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0: any free one (it is printed)")
@@ -84,6 +85,7 @@ def _company(options: argparse.Namespace, now: int) -> Company:
 
 
 def main() -> int:
+    """Serve until told to stop; 2 for options that cannot be used."""
     options = arguments().parse_args()
     try:
         sock = listen(options.host, options.port)

@@ -33,6 +33,7 @@ class Admin:
         self._acts = Acts(company)
 
     def routes(self) -> list[Route]:
+        """The addresses of the director's chair."""
         return [
             Route("/_truth", self.truth),
             Route("/_clock", self.clock, methods=["GET", "POST"]),

@@ -14,8 +14,9 @@ from simulator.api.lookup import Lookup
 from simulator.api.query import Query, parse
 from simulator.api.resources import Page, Resource, page
 from simulator.api.routes import Action, Route
-from simulator.api.search import Found, Memory, Terms, search, searchables
+from simulator.api.search import Found, Memory, Terms, search
 from simulator.api.search import parse as parse_search
+from simulator.api.search_fields import searchables
 from simulator.company.shelf import Shelf
 from simulator.errors import ApiError
 from simulator.founding import Company

@@ -109,6 +109,7 @@ class Faults:
         self.chance = Chance(int(wanted.get("seed", 1)), 0xFA17)
 
     def describe(self) -> dict[str, Any]:
+        """What `replace` would be told to set it again."""
         return {
             "faults": [asdict(each) for each in self.faults],
             "latency_ms": self.latency_ms,

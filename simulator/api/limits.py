@@ -27,6 +27,7 @@ class _Bucket:
     filled_at: float
 
     def take(self, now: float) -> bool:
+        """Whether one request more is within the rate."""
         self.tokens = min(self.rate, self.tokens + (now - self.filled_at) * self.rate)
         self.filled_at = now
         if self.tokens < 1:
@@ -63,6 +64,7 @@ class Limits:
 
 
 def limited(reason: str) -> ApiError:
+    """Stripe's 429 for a reason; `lock` is another request that holds the object."""
     message = (
         "Request rate limit exceeded. Learn more about rate limits here https://stripe.com/docs/rate-limits."
         if reason != "lock"

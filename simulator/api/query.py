@@ -47,6 +47,7 @@ class Query:
         return None if value is None else _integer(name, value)
 
     def limit(self) -> int:
+        """How many objects a page may have, 10 unless told; raises Stripe's 400 outside of 1 to 100."""
         value = self.integer("limit")
         if value is None:
             return 10

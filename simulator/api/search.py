@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.api.query import Span
+from simulator.api.search_fields import Searchable
 from simulator.company.model import Charge, Customer, Invoice, PaymentIntent, Subscription
 from simulator.company.shelf import Shelf
 from simulator.errors import ApiError
-from simulator.ids import Ids
 
 COUNT_CEILING = 10_000
 MAX_CLAUSES = 10
@@ -24,7 +24,6 @@ _CLAUSE = re.compile(
 _JOIN = re.compile(r"(AND|OR)\b", re.IGNORECASE)
 
 Read = Callable[[Any, str], Any]
-Getter = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,88 +145,6 @@ def _unreadable() -> ApiError:
         'metadata or key:"value" to query for other fields.',
         param="query",
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Searchable:
-    """The fields of a resource: numbers, words, and those of them that may change (what the index remembers)."""
-
-    numbers: Mapping[str, Getter]
-    words: Mapping[str, Getter]
-    changing: tuple[str, ...]
-
-    @property
-    def fields(self) -> frozenset[str]:
-        return frozenset(self.numbers) | frozenset(self.words) | {"metadata"}
-
-    def read(self, thing: Any, field: str) -> Any:
-        if field.startswith("metadata."):
-            metadata = {"user_id": thing.user_id} if isinstance(thing, Customer) else {}
-            return metadata.get(field.removeprefix("metadata."))
-        getter = self.numbers.get(field) or self.words[field]
-        return getter(thing)
-
-
-def searchables(ids: Ids) -> Mapping[str, Searchable]:
-    """By resource name."""
-
-    def owner(thing: Any) -> str:
-        return ids.encode("customer", thing.customer.number)
-
-    def created(thing: Any) -> int:
-        return int(thing.created)
-
-    charge_words: dict[str, Getter] = {
-        "currency": lambda c: c.currency,
-        "customer": owner,
-        "disputed": lambda c: str(c.dispute is not None).lower(),
-        "refunded": lambda c: str(bool(c.refunds) and c.amount_refunded == c.amount).lower(),
-        "status": lambda c: c.status,
-        "payment_method_details.card.brand": lambda c: c.method.brand if c.method.kind == "card" else None,
-        "payment_method_details.card.last4": lambda c: c.method.last4 if c.method.kind == "card" else None,
-        "payment_method_details.card.fingerprint": lambda c: c.method.fingerprint,
-    }
-    return {
-        "customers": Searchable(
-            {"created": created},
-            {"email": lambda c: c.email, "name": lambda c: c.name, "phone": lambda c: None},
-            ("email",),
-        ),
-        "subscriptions": Searchable(
-            {"created": created, "canceled_at": lambda s: s.canceled_at},
-            {"status": lambda s: s.status},
-            ("status", "canceled_at"),
-        ),
-        "invoices": Searchable(
-            {"created": created, "total": lambda i: i.total},
-            {
-                "currency": lambda i: i.currency,
-                "customer": owner,
-                "number": lambda i: i.label,
-                "receipt_number": lambda i: None,
-                "status": lambda i: i.status,
-                "subscription": lambda i: ids.encode("subscription", i.subscription.number),
-                "last_finalization_error_code": lambda i: None,
-                "last_finalization_error_type": lambda i: None,
-            },
-            ("status", "number"),
-        ),
-        "charges": Searchable(
-            {
-                "created": created,
-                "amount": lambda c: c.amount,
-                "payment_method_details.card.exp_month": lambda c: c.exp_month,
-                "payment_method_details.card.exp_year": lambda c: c.exp_year,
-            },
-            charge_words,
-            ("status", "refunded", "disputed"),
-        ),
-        "payment_intents": Searchable(
-            {"created": created, "amount": lambda p: p.amount},
-            {"currency": lambda p: p.currency, "customer": owner, "status": lambda p: p.status},
-            ("status",),
-        ),
-    }
 
 
 _NAMES: tuple[tuple[type, str], ...] = (

@@ -26,6 +26,7 @@ class Stats:
         self.refused_methods[method] = self.refused_methods.get(method, 0) + 1
 
     def describe(self, violations: dict[str, int]) -> dict[str, Any]:
+        """As JSON."""
         return {
             "reads": self.reads,
             "objects": self.objects,

@@ -161,6 +161,7 @@ class LivingCompany:
         reactions.charged(self._world, charge)
 
     def ended(self, subscription: Subscription) -> None:
+        """Some come back after a while, some are deleted."""
         customer, chance = subscription.customer, subscription.customer.chance
         if subscription.status == "paused":
             reactions.paused_at_trial_end(self._world, subscription)

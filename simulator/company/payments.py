@@ -143,6 +143,7 @@ def _declined(world: World, intent: PaymentIntent, decline: Decline, attempted_a
 def cancel_intent(
     world: World, intent: PaymentIntent, reason: Literal["abandoned", "void_invoice", "failed_invoice"]
 ) -> None:
+    """Nothing more is collected by it, unless it has succeeded."""
     if intent.status in {"succeeded", "canceled"}:
         return
     intent.canceled_at = world.now

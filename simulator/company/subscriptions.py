@@ -243,6 +243,7 @@ def _bill(world: World, subscription: Subscription, items: Iterable[Item]) -> No
 
 
 def cancel_now(world: World, subscription: Subscription, reason: str = "cancellation_requested") -> None:
+    """Canceled at once, unless it has ended."""
     if subscription.ended:
         return
     world.touch(subscription)
@@ -297,6 +298,7 @@ def keep(world: World, subscription: Subscription) -> None:
 def pause_collection(
     world: World, subscription: Subscription, behaviour: PauseBehaviour, resumes_at: int | None
 ) -> None:
+    """Its invoices are not collected until `resumes_at`, or until somebody resumes it."""
     subscription.pause = Pause(behaviour, resumes_at)
     world.changed(subscription.customer)
     if resumes_at is not None:

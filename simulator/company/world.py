@@ -168,6 +168,7 @@ class World:
             listener(thing)
 
     def set_subscription_status(self, subscription: Subscription, status: SubscriptionStatus) -> None:
+        """Move a subscription to another state, and whoever counts it."""
         if subscription.status == status:
             return
         self.touch(subscription)

@@ -6,6 +6,7 @@ from simulator.render.view import INLINE, Json, Shape, Tree, View, address, inli
 
 
 def customer(view: View, who: Customer, tree: Tree) -> Json:
+    """A customer; of one who is deleted only that."""
     name = view.id("customer", who)
     if who.deleted_at is not None:
         return {"id": name, "object": "customer", "deleted": True}

@@ -4,81 +4,67 @@ from simulator.company.model import LINE_BITS, Invoice, Line
 from simulator.render.prices import discount, discounts, legacy_plan, price
 from simulator.render.view import INLINE, Json, Shape, Tree, View, address, decimal_text, inline_list
 
+_EMPTY = dict.fromkeys(
+    (
+        "account_tax_ids",
+        "application",
+        "custom_fields",
+        "customer_phone",
+        "customer_shipping",
+        "default_payment_method",
+        "default_source",
+        "description",
+        "footer",
+        "from_invoice",
+        "last_finalization_error",
+        "latest_revision",
+        "on_behalf_of",
+        "receipt_number",
+        "rendering",
+        "shipping_cost",
+        "shipping_details",
+        "statement_descriptor",
+        "test_clock",
+    )
+)
+"""What no invoice of the company has."""
+
 
 def invoice(view: View, bill: Invoice, tree: Tree) -> Json:
+    """An invoice with the first of its lines; `payments` only when they are expanded."""
     name = view.id("invoice", bill)
     page, pdf = _addresses(view, bill)
     found: Json = {
+        **_EMPTY,
         "id": name,
         "object": "invoice",
         "account_country": "US",
         "account_name": view.business,
-        "account_tax_ids": None,
-        "amount_due": bill.amount_due,
-        "amount_paid": bill.amount_paid,
-        "amount_remaining": bill.amount_remaining,
-        "amount_shipping": 0,
-        "application": None,
         "attempt_count": bill.attempt_count,
         "attempted": bill.attempted,
         "auto_advance": bill.auto_advance,
-        "automatic_tax": {
-            "disabled_reason": None,
-            "enabled": False,
-            "liability": None,
-            "provider": None,
-            "status": None,
-        },
+        "automatic_tax": {"enabled": False, **dict.fromkeys(("disabled_reason", "liability", "provider", "status"))},
         "automatically_finalizes_at": bill.finalizes_at,
         "billing_reason": bill.reason,
         "collection_method": bill.collection_method,
         "created": bill.created,
         "currency": bill.currency,
-        "custom_fields": None,
         "customer": view.ref(tree, "customer", "customer", bill.customer),
-        "customer_address": address(bill.customer.country),
-        "customer_email": bill.customer_email,
-        "customer_name": bill.customer_name,
-        "customer_phone": None,
-        "customer_shipping": None,
-        "customer_tax_exempt": "none",
-        "customer_tax_ids": [],
-        "default_payment_method": None,
-        "default_source": None,
         "default_tax_rates": [],
-        "description": None,
         "discounts": discounts(view, bill.discounts, tree),
         "due_date": bill.due_date,
         "effective_at": bill.finalized_at,
-        "ending_balance": bill.ending_balance,
-        "footer": None,
-        "from_invoice": None,
         "hosted_invoice_url": page,
         "invoice_pdf": pdf,
         "issuer": {"type": "self"},
-        "last_finalization_error": None,
-        "latest_revision": None,
         "lines": lines(view, bill, tree.of("lines").of("data")),
         "livemode": view.livemode,
         "metadata": {},
         "next_payment_attempt": bill.next_payment_attempt,
         "number": bill.label,
-        "on_behalf_of": None,
-        "payment_settings": {
-            "default_mandate": None,
-            "payment_method_options": None,
-            "payment_method_types": None,
-        },
+        "payment_settings": dict.fromkeys(("default_mandate", "payment_method_options", "payment_method_types")),
         "period_end": bill.period_end,
         "period_start": bill.period_start,
-        "post_payment_credit_notes_amount": 0,
-        "pre_payment_credit_notes_amount": 0,
-        "receipt_number": None,
-        "rendering": None,
-        "shipping_cost": None,
-        "shipping_details": None,
-        "starting_balance": bill.starting_balance,
-        "statement_descriptor": None,
         "status": bill.status,
         "status_transitions": {
             "finalized_at": bill.finalized_at,
@@ -86,20 +72,45 @@ def invoice(view: View, bill: Invoice, tree: Tree) -> Json:
             "paid_at": bill.paid_at,
             "voided_at": bill.voided_at,
         },
+        "webhooks_delivered_at": bill.created,
+        **_customer(bill),
+        **_amounts(view, bill, tree.of("total_discount_amounts")),
+    }
+    found.update(_old(view, bill, tree) if view.shape == Shape.ACACIA else _new(view, bill, tree))
+    return found
+
+
+def _customer(bill: Invoice) -> Json:
+    """Whom it was made out to, as they were then."""
+    return {
+        "customer_address": address(bill.customer.country),
+        "customer_email": bill.customer_email,
+        "customer_name": bill.customer_name,
+        "customer_tax_exempt": "none",
+        "customer_tax_ids": [],
+    }
+
+
+def _amounts(view: View, bill: Invoice, tree: Tree) -> Json:
+    return {
+        "amount_due": bill.amount_due,
+        "amount_paid": bill.amount_paid,
+        "amount_remaining": bill.amount_remaining,
+        "amount_shipping": 0,
+        "ending_balance": bill.ending_balance,
+        "post_payment_credit_notes_amount": 0,
+        "pre_payment_credit_notes_amount": 0,
+        "starting_balance": bill.starting_balance,
         "subtotal": bill.subtotal,
         "subtotal_excluding_tax": bill.subtotal,
-        "test_clock": None,
         "total": bill.total,
         "total_discount_amounts": [
-            {"amount": amount, "discount": view.ref(tree.of("total_discount_amounts"), "discount", "discount", given)}
+            {"amount": amount, "discount": view.ref(tree, "discount", "discount", given)}
             for given, amount in bill.discount_amounts
         ],
         "total_excluding_tax": bill.total,
         "total_pretax_credit_amounts": [],
-        "webhooks_delivered_at": bill.created,
     }
-    found.update(_old(view, bill, tree) if view.shape == Shape.ACACIA else _new(view, bill, tree))
-    return found
 
 
 def _addresses(view: View, bill: Invoice) -> tuple[str | None, str | None]:
@@ -165,6 +176,7 @@ def lines(view: View, bill: Invoice, tree: Tree) -> Json:
 
 
 def line_item(view: View, bill: Invoice, place: int, tree: Tree) -> Json:
+    """One line of an invoice, by its place."""
     line = bill.lines[place]
     found: Json = {
         "id": view.ids.encode("line_item", bill.number << LINE_BITS | place),

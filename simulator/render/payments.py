@@ -18,19 +18,40 @@ def charge_kind(taken: Charge) -> Kind:
     return "charge" if taken.method.kind == "card" else "bank_charge"
 
 
+_EMPTY_CHARGE = dict.fromkeys(
+    (
+        "application",
+        "application_fee",
+        "application_fee_amount",
+        "failure_balance_transaction",
+        "on_behalf_of",
+        "receipt_email",
+        "receipt_number",
+        "review",
+        "shipping",
+        "source",
+        "source_transfer",
+        "statement_descriptor",
+        "statement_descriptor_suffix",
+        "transfer_data",
+        "transfer_group",
+    )
+)
+"""What no charge of the company has."""
+
+
 def charge(view: View, taken: Charge, tree: Tree) -> Json:
+    """One attempt on a payment method, whatever came of it."""
     name = view.id(charge_kind(taken), taken)
     done = taken.status == "succeeded"
     bill = taken.intent.invoice
     found: Json = {
+        **_EMPTY_CHARGE,
         "id": name,
         "object": "charge",
         "amount": taken.amount,
         "amount_captured": taken.amount if done else 0,
         "amount_refunded": taken.amount_refunded,
-        "application": None,
-        "application_fee": None,
-        "application_fee_amount": None,
         "balance_transaction": f"txn_3{name[4:]}" if done else None,
         "billing_details": billing_details(taken.billing_name, taken.billing_email, taken.customer.country),
         "calculated_statement_descriptor": view.business.upper(),
@@ -40,13 +61,11 @@ def charge(view: View, taken: Charge, tree: Tree) -> Json:
         "customer": view.ref(tree, "customer", "customer", taken.customer),
         "description": _REASON_TEXT[bill.reason],
         "disputed": taken.dispute is not None,
-        "failure_balance_transaction": None,
         "failure_code": None if taken.decline is None else taken.decline.failure_code,
         "failure_message": None if taken.decline is None else taken.decline.message,
         "fraud_details": {},
         "livemode": view.livemode,
         "metadata": {},
-        "on_behalf_of": None,
         "outcome": _outcome(taken),
         "paid": taken.status != "failed",
         "payment_intent": view.ref(tree, "payment_intent", "payment_intent", taken.intent),
@@ -56,19 +75,9 @@ def charge(view: View, taken: Charge, tree: Tree) -> Json:
             "type": taken.method.kind,
         },
         "radar_options": {},
-        "receipt_email": None,
-        "receipt_number": None,
         "receipt_url": f"https://pay.stripe.com/receipts/invoices/{view.token}{name[3:]}?s=ap" if done else None,
         "refunded": bool(taken.refunds) and taken.amount_refunded == taken.amount,
-        "review": None,
-        "shipping": None,
-        "source": None,
-        "source_transfer": None,
-        "statement_descriptor": None,
-        "statement_descriptor_suffix": None,
         "status": taken.status,
-        "transfer_data": None,
-        "transfer_group": None,
     }
     if view.shape == Shape.ACACIA:
         found["invoice"] = view.ref(tree, "invoice", "invoice", bill)
@@ -127,19 +136,40 @@ def _refund(view: View, taken: Charge, place: int) -> Json:
     }
 
 
+_EMPTY_INTENT = dict.fromkeys(
+    (
+        "application",
+        "application_fee_amount",
+        "automatic_payment_methods",
+        "excluded_payment_method_types",
+        "on_behalf_of",
+        "payment_method_configuration_details",
+        "processing",
+        "receipt_email",
+        "review",
+        "shipping",
+        "source",
+        "statement_descriptor",
+        "statement_descriptor_suffix",
+        "transfer_data",
+        "transfer_group",
+    )
+)
+"""What no payment intent of the company has."""
+
+
 def payment_intent(view: View, intent: PaymentIntent, tree: Tree) -> Json:
+    """What an invoice is collected by, attempt after attempt."""
     name = view.id("payment_intent", intent)
     kind = "card" if intent.method is None else intent.method.kind
     found: Json = {
+        **_EMPTY_INTENT,
         "id": name,
         "object": "payment_intent",
         "amount": intent.amount,
         "amount_capturable": 0,
         "amount_details": {"tip": {}},
         "amount_received": intent.amount if intent.status == "succeeded" else 0,
-        "application": None,
-        "application_fee_amount": None,
-        "automatic_payment_methods": None,
         "canceled_at": intent.canceled_at,
         "cancellation_reason": intent.cancellation_reason,
         "capture_method": "automatic",
@@ -149,28 +179,16 @@ def payment_intent(view: View, intent: PaymentIntent, tree: Tree) -> Json:
         "currency": intent.currency,
         "customer": view.ref(tree, "customer", "customer", intent.customer),
         "description": _REASON_TEXT[intent.invoice.reason],
-        "excluded_payment_method_types": None,
         "last_payment_error": _last_error(view, intent),
         "latest_charge": _latest_charge(view, intent, tree),
         "livemode": view.livemode,
         "metadata": {},
         "next_action": {"type": "use_stripe_sdk", "use_stripe_sdk": {}} if intent.status == "requires_action" else None,
-        "on_behalf_of": None,
         "payment_method": None if intent.method is None else view.id("payment_method", intent.method),
-        "payment_method_configuration_details": None,
         "payment_method_options": {},
         "payment_method_types": [kind],
-        "processing": None,
-        "receipt_email": None,
-        "review": None,
         "setup_future_usage": "off_session",
-        "shipping": None,
-        "source": None,
-        "statement_descriptor": None,
-        "statement_descriptor_suffix": None,
         "status": intent.status,
-        "transfer_data": None,
-        "transfer_group": None,
     }
     if view.shape == Shape.ACACIA:
         found["invoice"] = view.ref(tree, "invoice", "invoice", intent.invoice)
@@ -211,6 +229,7 @@ def _error(view: View, intent: PaymentIntent, decline: Decline, method: PaymentM
 
 
 def dispute(view: View, case: Dispute, tree: Tree) -> Json:
+    """A charge that its cardholder contests or asks about."""
     taken = case.charge
     return {
         "id": view.id("dispute", case),

@@ -96,6 +96,7 @@ def _tier(tier: Tier) -> Json:
 
 
 def coupon(view: View, deal: Coupon) -> Json:
+    """A coupon as a discount carries it."""
     return {
         "id": view.id("coupon", deal),
         "object": "coupon",

@@ -4,17 +4,37 @@ from simulator.company.model import Item, Subscription
 from simulator.render.prices import discount, discounts, legacy_plan, price
 from simulator.render.view import INLINE, Json, Shape, Tree, View, inline_list
 
+_NO_METHODS = dict.fromkeys(("payment_method_options", "payment_method_types"))
+_EMPTY = dict.fromkeys(
+    (
+        "application",
+        "application_fee_percent",
+        "billing_cycle_anchor_config",
+        "default_payment_method",
+        "default_source",
+        "description",
+        "next_pending_invoice_item_invoice",
+        "on_behalf_of",
+        "pending_invoice_item_interval",
+        "pending_setup_intent",
+        "pending_update",
+        "schedule",
+        "test_clock",
+        "transfer_data",
+    )
+)
+"""What no subscription of the company has."""
+
 
 def subscription(view: View, sold: Subscription, tree: Tree) -> Json:
+    """A subscription with the first of its items."""
     name = view.id("subscription", sold)
     found: Json = {
+        **_EMPTY,
         "id": name,
         "object": "subscription",
-        "application": None,
-        "application_fee_percent": None,
         "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
         "billing_cycle_anchor": sold.anchor,
-        "billing_cycle_anchor_config": None,
         "cancel_at": sold.cancel_at,
         "cancel_at_period_end": sold.cancel_at_period_end,
         "canceled_at": sold.canceled_at,
@@ -28,10 +48,7 @@ def subscription(view: View, sold: Subscription, tree: Tree) -> Json:
         "currency": sold.currency,
         "customer": view.ref(tree, "customer", "customer", sold.customer),
         "days_until_due": sold.days_until_due,
-        "default_payment_method": None,
-        "default_source": None,
         "default_tax_rates": [],
-        "description": None,
         "discounts": discounts(view, sold.discounts, tree),
         "ended_at": sold.ended_at,
         "invoice_settings": {"account_tax_ids": None, "issuer": {"type": "self"}},
@@ -39,22 +56,10 @@ def subscription(view: View, sold: Subscription, tree: Tree) -> Json:
         "latest_invoice": view.ref(tree, "latest_invoice", "invoice", sold.latest_invoice),
         "livemode": view.livemode,
         "metadata": {},
-        "next_pending_invoice_item_invoice": None,
-        "on_behalf_of": None,
         "pause_collection": _pause(sold),
-        "payment_settings": {
-            "payment_method_options": None,
-            "payment_method_types": None,
-            "save_default_payment_method": "off",
-        },
-        "pending_invoice_item_interval": None,
-        "pending_setup_intent": None,
-        "pending_update": None,
-        "schedule": None,
+        "payment_settings": {**_NO_METHODS, "save_default_payment_method": "off"},
         "start_date": sold.created,
         "status": sold.status,
-        "test_clock": None,
-        "transfer_data": None,
         "trial_end": sold.trial_end,
         "trial_settings": {"end_behavior": {"missing_payment_method": sold.missing_method}},
         "trial_start": sold.trial_start,
@@ -100,6 +105,7 @@ def items(view: View, sold: Subscription, tree: Tree) -> Json:
 
 
 def subscription_item(view: View, item: Item, sold: Subscription, tree: Tree) -> Json:
+    """One of its items; a metered one has no quantity."""
     found: Json = {
         "id": view.id("subscription_item", item),
         "object": "subscription_item",

@@ -72,6 +72,7 @@ class Record:
     # What the world tells.
 
     def revalue(self, customer: Customer, at: int) -> None:
+        """Note the customer's MRR if it is another than before."""
         now = customer_mrr(customer, at)
         history = self._mrr.setdefault(customer.number, [])
         before = history[-1][1] if history else {}

@@ -86,6 +86,7 @@ class Books:
         return bytes(holds(place, fate) for place, fate in enumerate(self.fates))
 
     def ending(self, number: int) -> Ending | None:
+        """When it ends, or ended; None for a subscription that goes on."""
         fate = self.fate(number)
         if fate.end == "never":
             return None
@@ -96,6 +97,7 @@ class Books:
         return Ending(ended, ended)
 
     def status(self, number: int, now: int) -> SubscriptionStatus:
+        """The subscription's, at `now`."""
         ending = self.ending(number)
         if ending is not None and ending.ended_at <= now:
             return "canceled"

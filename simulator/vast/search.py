@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from simulator.api.search import COUNT_CEILING, Clause, Found, Searchable, Terms
+from simulator.api.search import COUNT_CEILING, Clause, Found, Terms
+from simulator.api.search_fields import Searchable
 from simulator.vast.shelves import ComputedShelf
 
 _SPANS = frozenset({"created", "canceled_at"})

@@ -25,6 +25,7 @@ class VastRecord(Record):
         return self._books.geometry.come_before(at + 1)
 
     def mrr_at(self, at: int) -> dict[str, int]:
+        """One pass over the customers."""
         sums: dict[str, int] = {}
         for number in range(self.customers_at(at)):
             if not self._ended(number, at):

@@ -1,6 +1,5 @@
 """The truth, told by hand: small stories whose end can be reckoned on paper."""
 
-from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -8,134 +7,14 @@ import pytest
 from simulator.company import customers, invoicing, payments, subscriptions
 from simulator.company.habits import AUTHENTICATE, DEBIT_FAILED, INSUFFICIENT, LOST, new_method
 from simulator.company.invariants import violations
-from simulator.company.model import Coupon, Plan, Subscription, Tier
-from simulator.company.periods import DAY, HOUR, Interval
-from simulator.company.script import ScriptedLife, customer
+from simulator.company.periods import DAY, HOUR
 from simulator.company.subscriptions import Terms
-from simulator.company.world import World
-from simulator.founding import Company, scripted
-from simulator.truth.report import report
-
-START = 1_788_220_800  # 2026-09-01T00:00:00Z
-
-
-def plan(
-    amount: int | Fraction | None,
-    *,
-    interval: Interval = "month",
-    count: int = 1,
-    currency: str = "usd",
-    tiers: tuple[Tier, ...] = (),
-    volume: bool = False,
-    metered: bool = False,
-    divide_by: int | None = None,
-) -> Plan:
-    return Plan(
-        number=0,
-        product=0,
-        family="test",
-        name="Test",
-        nickname=None,
-        currency=currency,
-        interval=interval,
-        interval_count=count,
-        unit_amount=None if amount is None else Fraction(amount),
-        tiers=tiers,
-        tiers_mode=None if not tiers else "volume" if volume else "graduated",
-        metered=metered,
-        divide_by=divide_by,
-    )
-
-
-def percent(off: int) -> Coupon:
-    return Coupon(1, "percent", "forever", percent_off=Fraction(off))
-
-
-def amount(off: int) -> Coupon:
-    return Coupon(2, "amount", "forever", amount_off=off, currency="usd")
-
-
-class Story:
-    """A scripted company with one customer."""
-
-    def __init__(self) -> None:
-        self.company: Company
-        self.life: ScriptedLife
-        self.company, self.life = scripted(now=START)
-        self.world: World = self.company.world
-        self.who = customer(self.world)
-
-    def sell(self, *wanted: tuple[Plan, int | None], terms: Terms | None = None) -> Subscription:
-        sold: list[Subscription] = []
-        self.world.act(lambda world: sold.append(subscriptions.begin(world, self.who, list(wanted), terms)))
-        return sold[0]
-
-    def mrr(self) -> dict[str, int]:
-        return self.company.record.mrr_at(self.world.now)
-
-    def wait(self, seconds: int) -> None:
-        self.world.advance(self.world.now + seconds)
-        assert violations(self.world) == []
-
-    def truth(self, days: int = 30) -> dict[str, Any]:
-        return report(self.world, self.company.record, self.company.ids, days=days)
+from tests.unit.simulator.story import START, Story, plan
 
 
 @pytest.fixture
 def story() -> Story:
     return Story()
-
-
-@pytest.mark.parametrize(
-    ("wanted", "mrr"),
-    [
-        ([(plan(1900), 1)], 1900),
-        ([(plan(1200), 7)], 8400),
-        ([(plan(10_000, interval="year"), 1)], 833),
-        ([(plan(100, interval="year"), 1), (plan(19_900, interval="year"), 1)], 1667),
-        ([(plan(3000, count=3), 1)], 1000),
-        ([(plan(600, interval="week"), 1)], 2600),
-        ([(plan(1200, interval="week", count=2), 1)], 2600),
-        ([(plan(1200, interval="day", count=10), 1)], 3650),
-        ([(plan(Fraction(25, 2)), 3)], 38),
-        ([(plan(2500, divide_by=10), 11)], 5000),
-        ([(plan(None, tiers=(Tier(5, 1000), Tier(None, 600, 500))), 7)], 5000 + 1200 + 500),
-        ([(plan(None, tiers=(Tier(5, 1000), Tier(None, 600, 500)), volume=True), 7)], 4200 + 500),
-        ([(plan(1900), 1), (plan(100, metered=True), None)], 1900),
-        ([(plan(0), 1)], 0),
-    ],
-)
-def test_mrr_of_items(story: Story, wanted: list[tuple[Plan, int | None]], mrr: int) -> None:
-    story.life.used = 40
-    story.sell(*wanted)
-    assert story.mrr() == ({"usd": mrr} if mrr else {})
-
-
-@pytest.mark.parametrize(
-    ("terms", "customer_coupon", "mrr"),
-    [
-        (Terms(coupon=percent(20)), None, 8000),
-        (Terms(coupon=percent(100)), None, 0),
-        (Terms(coupon=amount(500)), None, 9500),
-        (Terms(coupon=amount(50_000)), None, 0),
-        (Terms(coupon=percent(10), item_coupon=percent(50)), None, 4500),
-        (Terms(coupon=percent(10), item_coupon=amount(1000)), None, 8100),
-        (Terms(coupon=Coupon(3, "once", "once", percent_off=Fraction(30))), None, 10_000),
-        (Terms(coupon=Coupon(4, "spring", "repeating", 3, percent_off=Fraction(30))), None, 10_000),
-        (Terms(), percent(25), 7500),
-        (Terms(coupon=percent(20)), percent(25), 8000),
-    ],
-)
-def test_mrr_of_discounts(story: Story, terms: Terms, customer_coupon: Coupon | None, mrr: int) -> None:
-    if customer_coupon is not None:
-        story.world.act(lambda world: subscriptions.give_discount(world, customer_coupon, story.who))
-    story.sell((plan(10_000), 1), terms=terms)
-    assert story.mrr() == ({"usd": mrr} if mrr else {})
-
-
-def test_an_amount_off_a_yearly_plan_comes_off_once_a_year(story: Story) -> None:
-    story.sell((plan(120_000, interval="year"), 1), terms=Terms(coupon=amount(12_000)))
-    assert story.mrr() == {"usd": 9000}
 
 
 def test_a_trial_counts_from_its_end(story: Story) -> None:
