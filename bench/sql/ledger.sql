@@ -62,8 +62,8 @@ FROM (
 ) AS t
 WHERE place = 1;
 
-INSERT INTO mrr.plans
-SELECT %(connection)s, 'price_' || n, %(workspace)s, 'Plan ' || n / 2, true, 1 FROM generate_series(0, 39) AS n;
+INSERT INTO mrr.plans (connection_id, price_id, bucket, workspace_id, name, from_invoice, version)
+SELECT %(connection)s, 'price_' || n, 0, %(workspace)s, 'Plan ' || n / 2, true, 1 FROM generate_series(0, 39) AS n;
 
 INSERT INTO mrr_io.rates
 SELECT %(workspace)s, 'usd', currency, day::date, rate, rate, now()

@@ -66,7 +66,7 @@ def _nicknamed(subscription: StripeObject) -> Iterator[PlanName]:
             yield PlanName(name, nickname.strip()[:LONGEST], False)
 
 
-def save_plans(conn: Connection, named: Sequence[Named]) -> None:
-    """Bring the names up to date, whatever order they come in."""
+def save_plans(conn: Connection, named: Sequence[Named], *, partition: int) -> None:
+    """Bring the names up to date, whatever order they come in; each partition has rows of its own."""
     if named:
-        conn.execute(_SAVE, [list(column) for column in zip(*named, strict=True)])
+        conn.execute(_SAVE, [partition, *(list(column) for column in zip(*named, strict=True))])

@@ -124,7 +124,7 @@ class MrrProcessor:
                     told.append(Arrived(arrived.record, decided))
                 case None:
                     continue
-        save_plans(tx.conn, names)
+        save_plans(tx.conn, names, partition=tx.partition)
         if matches:
             keep_matches(tx, matches)
         if told:

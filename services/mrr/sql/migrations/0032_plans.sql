@@ -11,12 +11,13 @@ COMMENT ON COLUMN balances.amounts IS 'In the order of prices: their shares of m
 CREATE TABLE plans (
     connection_id text NOT NULL,
     price_id      text NOT NULL,
+    bucket        integer NOT NULL,
     workspace_id  text NOT NULL,
     name          text NOT NULL,
     from_invoice  boolean NOT NULL,
     version       bigint NOT NULL,
-    PRIMARY KEY (connection_id, price_id)
-);
+    PRIMARY KEY (connection_id, price_id, bucket)
+) WITH (fillfactor = 50);
 CREATE INDEX plans_of_workspace ON plans (workspace_id);
-COMMENT ON TABLE plans IS 'What prices are called: by the description of an invoice''s line, else by their nickname; of several the one seen last.';
+COMMENT ON TABLE plans IS 'What prices are called: by the description of an invoice''s line, else by their nickname; of several the one seen last. Per bucket (the partition that it was seen in) so that no row is hot.';
 COMMENT ON COLUMN plans.version IS 'Version of the observation that it is from.';

@@ -45,7 +45,11 @@ SELECT b.workspace_id, b.connection_id, b.currency, coalesce(h.price_id, '') AS 
        sum(h.mrr)::bigint AS mrr, count(*) AS customers, sum(h.quantity)::bigint AS quantity
 FROM balances b
 CROSS JOIN LATERAL unnest(b.prices, b.quantities, b.amounts) AS h (price_id, quantity, mrr)
-LEFT JOIN plans p ON p.connection_id = b.connection_id AND p.price_id = h.price_id
+LEFT JOIN (
+    SELECT DISTINCT ON (connection_id, price_id) connection_id, price_id, name, from_invoice
+    FROM plans
+    ORDER BY connection_id, price_id, from_invoice DESC, version DESC, name DESC
+) AS p ON p.connection_id = b.connection_id AND p.price_id = h.price_id
 WHERE b.mrr > 0
 GROUP BY b.workspace_id, b.connection_id, b.currency, h.price_id, p.name, p.from_invoice;
 
