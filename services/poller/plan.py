@@ -29,7 +29,7 @@ POLL_SECONDS = 300
 POLLS_A_DAY = 288
 OVERLAP = 900
 SETTLED = 1800
-"""After so long a pass has shown whatever there was: a cursor need not stay at the newest object that long."""
+"""Seconds beyond the overlap after which nothing is expected any more beside an object that was the newest."""
 SEARCH_OVERLAP = 3600
 YOUNG_INVOICE = 3 * 3600
 CANCELED_LOOKBACK = 86_400
@@ -173,11 +173,32 @@ def pages_of(letter: str, sizes: Sizes) -> int | None:
     return max(1, min(40, -(-int(size) // PAGE)))
 
 
-def advanced(newest: int | None, *, began: int) -> int:
-    """Where a hot cursor is after a whole pass that began at `began` by Stripe's clock: at the newest object it has
-    seen, or a little before it began where that is later. So what came all at once, as renewals of the 1st do, is not
-    read again and again until something newer comes."""
-    return max(newest or 0, began - SETTLED)
+OVERLAPS: Mapping[str, int] = {
+    "A": OVERLAP,
+    "B": YOUNG_INVOICE,
+    "D": OVERLAP,
+    "E": SEARCH_OVERLAP,
+    "F": OVERLAP,
+    "I": OVERLAP,
+}
+"""How far before its cursor each hot call begins to read."""
+
+
+def advanced(letter: str, at: int | None, newest: int | None, *, began: int) -> int | None:
+    """Where a hot cursor is after a whole pass that began at `began` and showed objects up to `newest` (None: it showed
+    none); `at` is where it was. All in Unix seconds of Stripe's clock.
+
+    It stays at the newest object, from which the overlap is read again. What came all at once, as renewals of the 1st
+    do, would so be read again at every poll until something newer comes. But where nothing newer had come since the
+    pass before, and that was long ago, the next pass begins behind it. The objects say how late it is there, not our
+    clock: a server may live in a time of its own.
+    """
+    if newest is None:
+        return at
+    overlap = OVERLAPS[letter]
+    if at is not None and newest <= at and began - newest > overlap + SETTLED:
+        return max(at, newest + overlap + 1)
+    return max(at or 0, newest)
 
 
 ALL: Mapping[str, str] = {"status": "all"}
@@ -190,14 +211,15 @@ def _query_of(letter: str, cursor: Cursor, found: Capabilities, tier: Tier, now:
         case "W":
             return found.query("subscription", filters={} if tier == "small" else ALL)
         case "D":
-            return found.query("subscription", filters={**ALL, "current_period_start[gte]": str(since - OVERLAP)})
+            return found.query(
+                "subscription", filters={**ALL, "current_period_start[gte]": str(since - OVERLAPS[letter])}
+            )
         case "E":
-            return found.query("subscription", search=f"canceled_at>{since - SEARCH_OVERLAP}")
+            return found.query("subscription", search=f"canceled_at>{since - OVERLAPS[letter]}")
         case "C" | "G" | "L" | "S":
             return _swept(letter, found, now).between(None, _before(cursor))
         case _:
-            overlap = YOUNG_INVOICE if letter == "B" else OVERLAP
-            return found.query(_CREATED[letter]).between(since - overlap, None)
+            return found.query(_CREATED[letter]).between(since - OVERLAPS[letter], None)
 
 
 def _swept(letter: str, found: Capabilities, now: int) -> Query:

@@ -267,7 +267,7 @@ class _Walk:
         self.token: str | None = None
         self.pages = 0
         self.done = False
-        self._newest = cursor.at
+        self._newest: int | None = None
         self._upto = cursor.at
 
     def advance(self, read: PageRead) -> None:
@@ -297,5 +297,5 @@ class _Walk:
         if self.call.letter in SWEEPS:
             return Cursor() if self.done else replace(self.cursor, after_id=self.after)
         if self.call.letter in HOT and self.done:
-            return Cursor(at=advanced(self._newest, began=self._began))
+            return Cursor(at=advanced(self.call.letter, self.cursor.at, self._newest, began=self._began))
         return None

@@ -17,7 +17,7 @@ from services.poller.budget import allowed_reads
 from services.poller.changes import Seen
 from services.poller.connect import count_customers
 from services.poller.first_minute import STAGES, Progress, Task, percent_of, tasks
-from services.poller.plan import HOT, Cursor
+from services.poller.plan import HOT, Cursor, advanced
 from services.poller.publish import Effect
 from services.poller.ranges import Span, cut
 from services.poller.reader import PageRead
@@ -189,7 +189,8 @@ class FirstSync:
         def write(conn: Connection) -> None:
             sizes = measure(conn, session.connection_id)
             for name in HOT:
-                move_cursor(conn, session.connection_id, name, Cursor(at=session.connected_at))
+                at = advanced(name, session.connected_at, session.connected_at, began=session.server_now())
+                move_cursor(conn, session.connection_id, name, Cursor(at=at))
             forget_shards(conn, session.connection_id)
             transactions = transactions_of_window(conn, session.connection_id, session.shell.clock.now().date())
             session.meter.allowed = allowed_reads(transactions)

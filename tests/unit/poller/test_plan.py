@@ -95,10 +95,35 @@ def test_hot_calls_overlap_with_what_was_read_before() -> None:
     assert parameters("E", at)["query"] == "canceled_at>996400"
 
 
-def test_a_cursor_leaves_what_came_all_at_once_behind_when_nothing_newer_comes() -> None:
-    assert advanced(NOW - 60, began=NOW) == NOW - 60
-    assert advanced(NOW - 86_400, began=NOW) == NOW - 1_800
-    assert advanced(NOW + 7, began=NOW) == NOW + 7
+def test_a_cursor_stays_at_the_newest_object_while_there_is_news() -> None:
+    assert advanced("A", NOW - 500, NOW - 60, began=NOW) == NOW - 60
+    assert advanced("A", NOW - 60, NOW - 60, began=NOW) == NOW - 60
+    assert advanced("A", NOW - 500, None, began=NOW) == NOW - 500
+    assert advanced("A", None, NOW - 9_000, began=NOW) == NOW - 9_000
+
+
+@pytest.mark.parametrize("letter", "ABDEFI")
+def test_what_came_all_at_once_is_left_behind_when_nothing_newer_comes_but_nothing_that_is_to_come(letter: str) -> None:
+    """However far the server's clock is behind ours: the next pass begins right after the newest object."""
+    burst = NOW - 90_000
+    at = advanced(letter, burst, burst, began=NOW)
+    assert at is not None
+    call = call_of(letter, Cursor(at=at), FULL, TEN_THOUSAND, tier="normal", now=NOW)
+    assert call is not None
+    asked = call.query.parameters()
+    since = asked.get("created", asked.get("current_period_start[gte]", asked.get("query")))
+    assert since in ({"gte": burst + 1}, str(burst + 1), f"canceled_at>{burst + 1}")
+    assert advanced(letter, at, None, began=NOW + 90_000) == at
+
+
+def test_a_cursor_is_left_behind_by_the_objects_and_not_by_our_clock() -> None:
+    """A server whose clock stands a month behind: what it shows next is newer than its newest, and is asked for."""
+    month = 30 * 86_400
+    first = advanced("A", NOW - month, NOW - month, began=NOW)
+    assert first == NOW - month + 901
+    then = advanced("A", first, NOW - month + 300, began=NOW + 300)
+    assert then is not None
+    assert then - 900 <= NOW - month + 301
 
 
 def test_a_sweep_goes_on_below_what_it_saw() -> None:
