@@ -22,15 +22,13 @@ def ask(console: RunningConsole, company: Company, **parameters: str) -> Any:
 def told(console: RunningConsole, company: Company) -> str:
     """Connect, and let the ledger say 10.00 from the first of March, which on the tenth turns out to have been 7.00."""
     company.browser.connect(STRIPE_KEY)
-    ((connection_id,),) = console.rows(
-        "SELECT connection_id FROM control.connections WHERE workspace_id = %s", company.workspace_id
-    )
+    connection_id = console.poller_says(company, "live", livemode=False)
     place, first = (company.workspace_id, connection_id), uuid4()
     began, late = "2026-03-01T12:00Z", "2026-03-10T12:00Z"
     console.rows(MOVEMENT, first, *place, "new", began, began, 0, 1000, None)
     console.rows(MOVEMENT, uuid4(), *place, "correction", began, late, 1000, 0, first)
     console.rows(MOVEMENT, uuid4(), *place, "new", began, late, 0, 700, None)
-    return str(connection_id)
+    return connection_id
 
 
 def test_a_day_is_told_as_known_now_and_as_known_then(console: RunningConsole, company: Company) -> None:
