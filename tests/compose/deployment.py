@@ -107,8 +107,10 @@ class Deployment:
 
     def _well(self, ended: Ended, what: str) -> Ended:
         if ended.code != 0:
-            logs = self.compose("logs", "--tail", "15", "--no-color").output
-            raise AssertionError(f"{what} ended with {ended.code}:\n{ended.errors[-4000:]}\n{ended.output}\n{logs}")
+            logs = self.compose("logs", "--tail", "8", "--no-color").output
+            raise AssertionError(
+                f"{what} ended with {ended.code}:\n{ended.errors[-3000:]}\n{ended.output[-1000:]}\n{logs}"
+            )
         return ended
 
     def docker(self, *arguments: str) -> str:
