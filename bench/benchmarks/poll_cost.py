@@ -183,7 +183,7 @@ def run(servers: Servers, tell: Tell) -> Measurement:
 def _account(servers: Servers, size: int, *, rich: bool) -> Iterator[tuple[PolledAccount, Counting]]:
     cadence = "month" if rich else "year"
     company = company_of_the_first(size=size, began=BEGAN[cadence], now=NOON_BEFORE, cadence=cadence)
-    settings = ServerSettings(rates=Rates(enforced=False))
+    settings = ServerSettings(rates=Rates(enforced=False), pretty=False)
     simulator = simulate(company, clock=ManualClock(NOON_BEFORE), settings=settings)
     counting = Counting(simulator.app)
     with servers.fresh_database() as database, tempfile.TemporaryDirectory() as folder:
