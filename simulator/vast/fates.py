@@ -18,6 +18,9 @@ REQUEST = 10 * DAY
 SUDDEN = 9 * DAY
 """So long after a renewal does a customer cancel at once."""
 
+ENDINGS = (-REQUEST, SUDDEN, DRAFT + DELAYS[-1])
+"""From the renewal that an end goes by to the instant at which it is asked for, for each kind of end."""
+
 End = Literal["never", "period_end", "now", "dunning"]
 
 _ENDS: tuple[tuple[End, int], ...] = (("period_end", 170), ("now", 90), ("dunning", 60))

@@ -9,7 +9,7 @@ from simulator.company.model import Charge, Customer, Invoice, PaymentIntent, Su
 from simulator.company.periods import DAY
 from simulator.company.shelf import NO_SPANS, Shelf, Shelved, Span
 from simulator.vast.books import KEY_BITS, Books
-from simulator.vast.fates import DELAYS, DRAFT, TABLE, succeeds
+from simulator.vast.fates import DELAYS, DRAFT, ENDINGS, TABLE, succeeds
 from simulator.vast.geometry import Kept, Renewal
 
 T = TypeVar("T", bound=Shelved)
@@ -82,8 +82,12 @@ class Subscriptions(ComputedShelf[Subscription]):
     def handles(self, low: int, high: int, statuses: Statuses, spans: Spans, *, newest: bool) -> Iterator[int]:
         high, now = min(high, len(self)), self._now()
         bounds = {name: (span.low or 0, _LARGEST if span.high is None else span.high) for name, span in spans.items()}
-        ended = "canceled_at" in bounds or (statuses is not None and statuses <= {"canceled", "incomplete_expired"})
-        numbers = self._ending(low, high, newest=newest) if ended else self._numbers(low, high, bounds, newest=newest)
+        if "canceled_at" in bounds:
+            numbers = self._asked_to_end(low, high, bounds["canceled_at"], newest=newest)
+        elif statuses is not None and statuses <= {"canceled", "incomplete_expired"}:
+            numbers = self._ending(low, high, newest=newest)
+        else:
+            numbers = self._numbers(low, high, bounds, newest=newest)
         for number in numbers:
             if all(below <= self._field(name, number, now) < above for name, (below, above) in bounds.items()) and (
                 statuses is None or self._books.status(number, now) in statuses
@@ -112,6 +116,18 @@ class Subscriptions(ComputedShelf[Subscription]):
                 start, end = max(low, cohort * size + first), min(high, cohort * size + last)
                 yield from range(end - 1, start - 1, -1) if newest else range(start, end)
 
+    def _asked_to_end(self, low: int, high: int, span: tuple[int, int], *, newest: bool) -> Iterator[int]:
+        """Those whose end may have been asked for in `span`: each kind of end so long before or after a renewal."""
+        geometry, fates = self._books.geometry, self._books.fates
+        below, above = max(span[0], geometry.opened_at), min(span[1], self._now() + 1)
+        if above - below > 10 * DAY:
+            return self._ending(low, high, newest=newest)
+        found: list[tuple[int, int]] = []
+        for lag in ENDINGS:
+            found += geometry.places(max(geometry.opened_at, below - lag), above - lag)
+        numbers = self._in_places(low, high, _disjoint(found), newest=newest)
+        return (number for number in numbers if fates[number % TABLE].end != "never")
+
     def _ending(self, low: int, high: int, *, newest: bool) -> Iterator[int]:
         """Those whose fate is to end some day."""
         mortal = [place for place, fate in enumerate(self._books.fates) if fate.end != "never"]
@@ -128,6 +144,17 @@ class Subscriptions(ComputedShelf[Subscription]):
             return -1 if ending is None or ending.canceled_at > now else ending.canceled_at
         k = self._books.latest_bill(number, now) + (name == "current_period_end")
         return self._books.geometry.renewal_at(number, k)
+
+
+def _disjoint(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same places in ranges that do not overlap, the last ones first."""
+    found: list[tuple[int, int]] = []
+    for low, high in sorted(ranges):
+        if found and low <= found[-1][1]:
+            found[-1] = (found[-1][0], max(high, found[-1][1]))
+        else:
+            found.append((low, high))
+    return found[::-1]
 
 
 class _Billed(ComputedShelf[T]):

@@ -198,6 +198,10 @@ def test_searches_find_and_count_what_lists_have(account: Account) -> None:
     subscriptions = account.every("subscriptions", status="all")
     leaving = [row["id"] for row in subscriptions if (row["canceled_at"] or 0) > month]
     assert search("subscriptions", f"canceled_at>{month}") == (leaving, len(leaving))
+    for ago in range(0, 100, 9):
+        after, before = NOW - ago * DAY - 5 * DAY, NOW - ago * DAY
+        within = [row["id"] for row in subscriptions if after < (row["canceled_at"] or 0) < before]
+        assert search("subscriptions", f"canceled_at>{after} AND canceled_at<{before}") == (within, len(within))
     assert search("customers", "created>0")[1] == 300
     [who] = account.get("customers", limit=1)["data"]
     assert search("customers", f'email:"{who["email"]}"') == ([who["id"]], 1)
