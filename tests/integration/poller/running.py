@@ -136,13 +136,14 @@ def account(
     seed: int = 5,
     settings: ServerSettings | None = None,
     nameless: bool = False,
+    wrap: Callable[[ASGIApp], ASGIApp] = lambda app: app,
 ) -> Iterator[Account]:
-    """A company that lived up to now, served; its time moves when it is told to."""
+    """A company that lived up to now, served; its time moves when it is told to. `wrap` puts something before it."""
     now = int(datetime.now(UTC).timestamp())
     company = found(seed=seed, now=now, growth=Growth(customers=customers, days=days))
     simulator = simulate(company, clock=ManualClock(now), settings=settings)
     served: ASGIApp = Nameless(simulator.app, company.ids.account) if nameless else simulator.app
-    recorder = Recorder(served)
+    recorder = Recorder(wrap(served))
     with running(replace(simulator, app=cast(Any, recorder))) as address:
         yield Account(address, simulator, recorder)
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from services.poller.kinds import Kind
+from simulator.api.keys import FIVE_READS
 from simulator.app import ServerSettings
 from tests.integration.poller.running import Account, RunningPoller, account
 
@@ -114,6 +115,26 @@ def test_a_revoked_key_stops_a_live_connection_within_a_poll(stripe_account: Acc
     reads = stripe_account.stats["reads"]
     poller.rows("SELECT pg_sleep(1)")
     assert stripe_account.stats["reads"] == reads
+
+
+def test_a_permission_that_is_withdrawn_degrades_its_list_and_the_rest_goes_on(
+    stripe_account: Account, poller: RunningPoller
+) -> None:
+    connection_id = poller.connect(stripe_account.key())
+    poller.wait(connection_id, "live")
+    key = stripe_account.simulator.keys.named("full")
+    key.permissions = FIVE_READS - {"charge_read"}
+    stripe_account.advance(24 * 3600)
+    poller.run_time(FAST)
+    poller.until(
+        "it is said",
+        lambda: any("“Charges: Read”" in said for said in poller.status(connection_id)["warnings"]),
+        seconds=90,
+    )
+    status = poller.status(connection_id)
+    assert (status["state"], status["permissions"]["charge"]) == ("live", "missing")
+    until = poller.ticks(connection_id) + 5
+    poller.until("it polls on", lambda: poller.ticks(connection_id) >= until)
 
 
 def test_a_new_key_of_the_same_account_continues_the_connection(stripe_account: Account, poller: RunningPoller) -> None:

@@ -1,16 +1,22 @@
 """From a key to every object of the account in the topics: once, byte for byte, and through a kill."""
 
+import json
 from collections import Counter
+from pathlib import Path
 
+import httpx
 import pytest
 from psycopg import sql
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from schemas.catalogue import STRIPE_API_CALL
 from schemas.events.stripe import ApiCall
 from schemas.ids import raw_id
 from schemas.partition import partition_of
 from services.poller.kinds import Kind
-from tests.integration.poller.running import Account, RunningPoller, content, latest, read_topic, version_of
+from simulator.company.customers import delete
+from simulator.company.world import World
+from tests.integration.poller.running import Account, RunningPoller, account, content, latest, read_topic, version_of
 
 READ_KINDS: tuple[Kind, ...] = ("customer", "subscription", "invoice", "charge", "payment_intent")
 
@@ -85,6 +91,84 @@ def test_a_poller_that_is_killed_goes_on_where_it_was(
     after = latest(records)
     for _, object_id, version in stopped_poller.rows("SELECT kind, object_id, version FROM poller.objects"):
         assert version_of(after[object_id]) >= version
+
+
+def test_what_was_read_before_a_kill_is_not_read_again_and_progress_goes_on(
+    stripe_account: Account, stopped_poller: RunningPoller
+) -> None:
+    killed = stopped_poller.start(DROPFIX_FAILPOINTS="poller_after_commit=kill@8")
+    connection_id = stopped_poller.connect(stripe_account.key())
+    assert killed.wait(60) == -9, stopped_poller.log
+    percent = stopped_poller.status(connection_id)["progress"].get("percent", 0)
+    done = {name for (name,) in stopped_poller.rows("SELECT task FROM poller.shards WHERE done")}
+    httpx.delete(f"{stripe_account.address}/_stats").raise_for_status()
+
+    stopped_poller.start()
+    shown: list[int] = []
+    while stopped_poller.status(connection_id)["state"] != "live":
+        shown.append(stopped_poller.status(connection_id)["progress"].get("percent", 0))
+        stopped_poller.rows("SELECT pg_sleep(0.02)")
+    asked = stripe_account.stats["by_operation"]
+    for name in done & {"customers", "charges", "payment_intents"}:
+        assert asked.get(f"{name}.list", 0) <= 1, "the key is probed again, the list is not read again"
+    assert shown == sorted(shown)
+    assert min(shown, default=percent) >= percent
+
+
+class Meddler:
+    """Deletes the customer that a page of the list ends with, just after the page was sent."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.world: World | None = None
+        self.deleted: list[str] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        parts: list[bytes] = []
+
+        async def keep(message: Message) -> None:
+            parts.append(message.get("body", b""))
+            await send(message)
+
+        await self._app(scope, receive, keep)
+        if self.world is not None and scope["path"] == "/v1/customers" and b"limit=100" in scope["query_string"]:
+            page = json.loads(b"".join(parts))
+            if page["has_more"] and len(self.deleted) < 3:
+                self._delete(self.world, page["data"][-1]["email"], page["data"][-1]["id"])
+
+    def _delete(self, world: World, email: str, name: str) -> None:
+        delete(
+            world, next(world.customers[at] for at in range(len(world.customers)) if world.customers[at].email == email)
+        )
+        self.deleted.append(name)
+
+
+def test_a_page_that_changes_under_paging_loses_nothing(
+    database_url: str, kafka_bootstrap: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    meddlers: list[Meddler] = []
+
+    def meddle(app: ASGIApp) -> ASGIApp:
+        meddlers.append(Meddler(app))
+        return meddlers[-1]
+
+    for meddled in account(customers=420, wrap=meddle):
+        poller = RunningPoller.prepare(
+            admin_url=database_url,
+            kafka_bootstrap=kafka_bootstrap,
+            prefix=topic_prefix,
+            base=meddled.address,
+            folder=tmp_path,
+        )
+        meddlers[0].world = meddled.simulator.company.world
+        poller.start()
+        connection_id = poller.connect(meddled.key())
+        poller.wait(connection_id, "live")
+        poller.stop()
+        meddlers[0].world = None
+        assert meddlers[0].deleted
+        held = poller.fingerprints(connection_id)["customer"]
+        assert meddled.listing("customer").keys() <= held.keys()
 
 
 def test_every_request_is_on_the_topic_and_in_the_view(stripe_account: Account, poller: RunningPoller) -> None:
