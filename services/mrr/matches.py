@@ -48,12 +48,13 @@ _FIRSTS = (
     "SELECT workspace_id, user_id, first_at, message_id, source_partition, source_offset FROM first_said"
     " WHERE (workspace_id, user_id) IN (SELECT * FROM unnest(%s::text[], %s::text[]))"
 )
-_SAVE_FIRST = (
+_SAVE_FIRSTS = (
     "INSERT INTO first_said AS f (workspace_id, user_id, first_at, message_id, source_partition, source_offset)"
-    " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (workspace_id, user_id) DO UPDATE SET first_at = excluded.first_at,"
+    " SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[], %s::integer[], %s::bigint[])"
+    " ON CONFLICT (workspace_id, user_id) DO UPDATE SET first_at = excluded.first_at,"
     " message_id = excluded.message_id, source_partition = excluded.source_partition,"
     " source_offset = excluded.source_offset"
-    " WHERE (f.first_at, f.message_id) > (excluded.first_at, excluded.message_id) RETURNING true"
+    " WHERE (f.first_at, f.message_id) > (excluded.first_at, excluded.message_id) RETURNING workspace_id, user_id"
 )
 
 
@@ -106,14 +107,18 @@ def keep_firsts(tx: Tx, told: Iterable[Arrived[UserFact]], persons: Persons) -> 
 
     `persons` were loaded for these users.
     """
-    for arrived in told:
-        fact, record = arrived.fact, arrived.record
-        first = (fact.said.at, fact.said.id, record.partition, record.offset)
-        if tx.conn.execute(_SAVE_FIRST, (fact.workspace_id, fact.user_id, *first)).fetchone() is None:
-            continue
-        user = product_subject(fact.workspace_id, user_id=fact.user_id)
-        customers = {span.customer for span in persons.together.get(user, ())}
-        wake_subjects(tx.conn, sorted(customers), RULE, record.observed_at)
+    earliest: dict[tuple[str, str], Arrived[UserFact]] = {}
+    for arrived in sorted(told, key=lambda one: (one.fact.said.at, one.fact.said.id)):
+        earliest.setdefault((arrived.fact.workspace_id, arrived.fact.user_id), arrived)
+    if not earliest:
+        return
+    rows = [
+        (*user, one.fact.said.at, one.fact.said.id, one.record.partition, one.record.offset)
+        for user, one in sorted(earliest.items())
+    ]
+    for user in tx.conn.execute(_SAVE_FIRSTS, [list(column) for column in zip(*rows, strict=True)]).fetchall():
+        customers = {span.customer for span in persons.together.get("/".join(user), ())}
+        wake_subjects(tx.conn, sorted(customers), RULE, earliest[user].record.observed_at)
 
 
 def _subjects(match: IdentityMatch) -> tuple[str, str]:

@@ -13,12 +13,28 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
+from pipeline.errors import PipelineError
+from runtime.database import Connection
+from runtime.errors import RuntimeFault
+from runtime.kafka import Broker
+from runtime.settings import BrokerSettings, load_settings
 from schemas.money import format_amount
 from services.mrr.comparing import Comparison, Differs, Months, Total, compare, differences
 from services.mrr.errors import UnknownPolicy
 from services.mrr.governance import zone_of_workspace
-from services.mrr.looking import count_of, every_ledger, looking, now_of, policy_of_workspace, workspaces_of
+from services.mrr.looking import (
+    BATCH,
+    Seen,
+    count_of,
+    every_ledger,
+    looking,
+    now_of,
+    policy_of_workspace,
+    with_what_is_in_force,
+    workspaces_of,
+)
 from services.mrr.policy import DEFAULT, PRESETS, Policy, own_policy, preset
+from services.mrr.replaying import read_again, read_until
 
 USAGE, NOT_THERE = 2, 3
 SHOWN = 20
@@ -99,24 +115,48 @@ def set_policy(
 def compare_policies(
     database: DatabaseUrl,
     to: Annotated[str, typer.Option(help="A preset (`dropfix mrr policies`), or a file: .json or .toml.")],
+    *,
     workspace: Workspace = None,
+    from_log: Annotated[
+        bool,
+        typer.Option("--from-log", help="Read the topics again (KAFKA_BOOTSTRAP_SERVERS), not the facts kept of them."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what another policy would make of all that was read, by month and by customer, and why. Changes nothing."""
     other = _policy(to)
     with looking(database) as conn:
         name = _workspace(workspaces_of(conn), workspace)
-        months = Months(zone_of_workspace(conn, name, now_of(conn)), now_of(conn))
+        now = now_of(conn)
+        months = Months(zone_of_workspace(conn, name, now), now)
         current, found = policy_of_workspace(conn, name), Comparison()
-        with _watched(count_of(conn, name)) as advance:
-            for seen in every_ledger(conn, name):
-                compared = compare(seen.state.subject, seen.state.facts, seen.in_force, other, months)
-                found.add(seen.state.subject, compared)
-                advance()
+        for seen in _replayed(conn, name) if from_log else _kept(conn, name):
+            found.add(seen.state.subject, compare(seen.state.subject, seen.state.facts, seen.in_force, other, months))
     if as_json:
         typer.echo(json.dumps(_encoded(name, other, found), indent=2))
     else:
         _print(current, other, found)
+
+
+def _kept(conn: Connection, workspace: str) -> Iterator[Seen]:
+    """Every ledger's facts, as the service keeps them."""
+    with _watched("ledgers", count_of(conn, workspace)) as advance:
+        for seen in every_ledger(conn, workspace):
+            yield seen
+            advance(1)
+
+
+def _replayed(conn: Connection, workspace: str) -> Iterator[Seen]:
+    """Every ledger's facts, as the topics give them up to where the service has read."""
+    until = read_until(conn)
+    try:
+        broker = Broker.of(load_settings(BrokerSettings))
+        with _watched("records", sum(until.values())) as advance:
+            states = list(read_again(broker, until, workspace, advance))
+    except (PipelineError, RuntimeFault) as error:
+        _refuse(str(error))
+    for place in range(0, len(states), BATCH):
+        yield from with_what_is_in_force(conn, states[place : place + BATCH])
 
 
 def _policy(named: str) -> Policy:
@@ -148,12 +188,12 @@ def _refuse(message: str) -> NoReturn:
 
 
 @contextmanager
-def _watched(total: int) -> Iterator[Callable[[], None]]:
-    """A bar on standard error: how many ledgers of how many."""
-    columns = (TextColumn("comparing"), BarColumn(), TextColumn("{task.completed:,} of {task.total:,} ledgers"))
+def _watched(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error: how many of how many."""
+    columns = (TextColumn("comparing"), BarColumn(), TextColumn(f"{{task.completed:,}} of {{task.total:,}} {what}"))
     with Progress(*columns, TimeElapsedColumn(), console=_err, transient=True) as bar:
         task = bar.add_task("comparing", total=total)
-        yield lambda: bar.advance(task)
+        yield lambda read: bar.advance(task, read)
 
 
 def _encoded(workspace: str, other: Policy, found: Comparison) -> dict[str, Any]:
