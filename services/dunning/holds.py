@@ -59,14 +59,16 @@ def _is_held(image: Image) -> bool:
 
 
 def _suppressed(image: Image, email: str | None) -> str | None:
-    """Why the customer or its address is not to be mailed, by the last decision about each."""
+    """Why the customer or its address is not to be mailed, by the last decision about each. One that names both a
+    customer and an address is about the customer."""
+    address = (email or "").strip().lower()
     by_whom: dict[str, DunningSuppress] = {}
     for ruling, suppression in image.each(DunningSuppress):
-        by_whom[ruling.subject or (suppression.email or "").strip().lower()] = suppression
-    address = (email or "").strip().lower()
-    for whom, suppression in by_whom.items():
-        about_us = whom == address or suppression.email is None
-        if about_us and not suppression.lifted:
+        whom = ruling.subject or (suppression.email or "").strip().lower()
+        if ruling.subject is not None or whom == address:
+            by_whom[whom] = suppression
+    for suppression in by_whom.values():
+        if not suppression.lifted:
             return suppression.reason if suppression.reason in HOLDS else "suppressed"
     return None
 

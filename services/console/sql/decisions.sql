@@ -24,6 +24,7 @@ SELECT email FROM (
     FROM decisions
     WHERE workspace_id = %(workspace_id)s AND kind = 'dunning.suppress'
         AND lower(detail ->> 'email') = ANY(%(emails)s)
+        AND detail ->> 'customer_id' IS NULL AND detail ->> 'user_id' IS NULL -- those are about whom they name
     ORDER BY lower(detail ->> 'email'), effective_at DESC, decision_id DESC
 ) AS latest
 WHERE NOT coalesce((detail ->> 'lifted')::boolean, false)

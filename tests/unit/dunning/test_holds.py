@@ -69,6 +69,13 @@ def test_a_suppressed_address_holds_whoever_has_it_until_it_is_lifted() -> None:
     assert stage.one(START + 2 * HOUR).state == "due"
 
 
+def test_a_customer_that_is_suppressed_by_id_and_address_is_held_whichever_address_it_has() -> None:
+    stage = Stage.armed()
+    stage.fail()
+    stage.decide("dunning.suppress", {"email": "ada@old.example", "reason": "bounced"}, at=START, about=True)
+    assert stage.one(START + HOUR).reason == "bounced"
+
+
 def test_suppressing_one_address_holds_nobody_else() -> None:
     stage = Stage.armed()
     stage.fail()
