@@ -62,6 +62,7 @@ class Books:
         self._catalogue = catalogue
         self._domain = email_domain
         self._price = lru_cache(maxsize=TABLE)(self._priced)
+        self._tries = lru_cache(maxsize=TABLE * 64)(self._tries_before)
         self.billed = lru_cache(maxsize=None)(self._billed)
         self.attempted = lru_cache(maxsize=None)(self._attempted)
 
@@ -310,8 +311,11 @@ class Books:
     def decline(self, number: int, k: int) -> Decline:
         return _DECLINES[(number + k) % len(_DECLINES)]
 
+    def _tries_before(self, place: int, k: int) -> int:
+        return sum(attempts(place, self.fates[place], before) for before in range(k))
+
     def _charges_before(self, number: int, k: int) -> int:
-        return sum(self.attempts(number, before) for before in range(k))
+        return self._tries(number % TABLE, k)
 
 
 def _off(line: Line) -> int:

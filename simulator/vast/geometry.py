@@ -85,6 +85,8 @@ class Geometry:
             top = min(month, self.cohorts - 1) if first is not False else min(month - 1, self.cohorts - 1)
             cohorts = _steps(month if first else 0, top + 1, newest)
             rows = [(cohort * size, month - cohort, kept(month - cohort)) for cohort in cohorts]
+            if not any(any(flags) for _, _, flags in rows):
+                continue
             for place in _steps(*self._places(month, low, high), newest):
                 for base, k, flags in rows:
                     number = base + place
