@@ -14,20 +14,23 @@ from tests.verifier.log import Entry, ends_of, read_topics
 from tests.verifier.mirror import RAW_TOPICS
 
 SIGNALS, MOVEMENTS, CALLS = "churn.signal.v1", "mrr.movement.v1", "stripe.api_call.v1"
+EMAILS = "dunning.event.v1"
 CONSUMERS: Mapping[str, Sequence[str]] = {
     "mirror": RAW_TOPICS,
     "mrr": tuple(f"stripe.{kind}.raw.v1" for kind in ("customer", "subscription", "invoice")),
     "detector": RAW_TOPICS,
+    "dunning": (*RAW_TOPICS, "control.decision.v1", "stripe.refresh_result.v1", "dunning.event.v1"),
 }
 """What each consumer reads at the least."""
 
 
 def behind(database: str, kafka: str) -> Iterator[str]:
     """Partitions that were not applied to their end, and what waits to be published."""
-    ends = ends_of(kafka, RAW_TOPICS)
     with psycopg.connect(database) as connection:
-        for service in sorted({*CONSUMERS, *_schemas_with(connection, "offsets")}):
-            stored = _offsets(connection, service)
+        services = sorted({*CONSUMERS, *_schemas_with(connection, "offsets")})
+        stored_by = {service: _offsets(connection, service) for service in services}
+        ends = ends_of(kafka, {*RAW_TOPICS, *(topic for stored in stored_by.values() for topic, _ in stored)})
+        for service, stored in stored_by.items():
             topics = {*CONSUMERS.get(service, ()), *(topic for topic, _ in stored)}
             for (topic, partition), end in ends.items():
                 at = stored.get((topic, partition), 0)
@@ -70,6 +73,7 @@ def unsaid(database: str, kafka: str) -> Iterator[str]:
     yield from _repeated_otherwise(movements)
     known = {str(name) for (name,) in _rows(database, "SELECT movement_id FROM mrr.movements")}
     yield from _both(known, {entry.content["movement_id"] for entry in movements}, "movement")
+    yield from _emails(database, read_topics(kafka, [EMAILS]))
     calls = {(entry.partition, entry.offset): entry.id for entry in read_topics(kafka, [CALLS])}
     for call, partition, offset in _rows(
         database, "SELECT call_id, source_partition, source_offset FROM poller.api_calls"
@@ -96,6 +100,13 @@ def _signals(database: str, events: list[Entry]) -> Iterator[str]:
             yield f"the signal {signal_id} is {state} at {revision}; last published: {last['state']} at {max(told)}"
         if (last["opened_at"], last["resolved_at"]) != (_text(opened_at), _text(resolved_at)):
             yield f"the signal {signal_id} was published with other times than it has"
+
+
+def _emails(database: str, events: list[Entry]) -> Iterator[str]:
+    yield from _repeated_otherwise(events)
+    said = {f"{one['episode_id']}/{one['step']}" for event in events if (one := event.content)["message_id"]}
+    rows = _rows(database, "SELECT episode_id || '/' || step FROM analytics.dunning_emails")
+    yield from _both({name for (name,) in rows}, said, "email")
 
 
 def _says(published: str, state: str) -> bool:

@@ -216,8 +216,9 @@ def not_read_before(post: Post, results: Iterable[Entry], company: Company, simu
     reads: dict[str, list[Entry]] = defaultdict(list)
     for result in results:
         reads[result.content["customer_id"]].append(result)
-    dues = {(e.content["episode_id"], e.content["step"]): e for e in post.events if e.content["kind"] == "email_due"}
-    for event in (e.content for e in post.events if e.content["kind"] == "email_sent"):
+    first = {entry.id: entry for entry in reversed(post.events)}.values()
+    dues = {(e.content["episode_id"], e.content["step"]): e for e in first if e.content["kind"] == "email_due"}
+    for event in (e.content for e in first if e.content["kind"] == "email_sent"):
         due = dues[event["episode_id"], event["step"]]
         known = [read.content for read in reads[event["customer_id"]] if read.written_at <= due.written_at]
         if not known:

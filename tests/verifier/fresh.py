@@ -1,7 +1,7 @@
 """What a fresh consumer group makes of the same topics, in empty tables.
 
-The records are copied, with their keys, headers and offsets, to topics under another prefix, and the service runs on
-those and on a database of its own, at the instant at which the live system stands.
+The records are copied, with their keys, headers and offsets, to topics under a prefix of its own, and the service runs
+on those and on a database of its own, at the instant at which the live system stands.
 """
 
 from collections import Counter
@@ -19,8 +19,6 @@ from tests.fixtures.servers import fresh_database
 from tests.integration.consumers import Consumer
 from tests.verifier.log import Entry
 
-PREFIX = "again."
-
 STATED: Mapping[str, Mapping[str, LiteralString]] = {
     "mrr": {
         "mrr_by_customer": "SELECT customer_id, currency, mrr FROM analytics.mrr_by_customer",
@@ -37,6 +35,17 @@ STATED: Mapping[str, Mapping[str, LiteralString]] = {
         "signals": """
             SELECT signal_id, customer_id, code, state, severity, opened_at, resolved_at, resolution, sentence, detail
             FROM analytics.signals WHERE state <> 'withdrawn'
+        """,
+    },
+    "dunning": {
+        "dunning_episodes": """
+            SELECT episode_id, customer_id, state, reason, opened_at, ended_at, step, steps, due_at, mailed, mailed_at,
+                   decline_reason, at_stake, remaining, recovered
+            FROM analytics.dunning_episodes
+        """,
+        "dunning_emails": """
+            SELECT episode_id, step, attempt, state, at, message_id, recipient, subject_line
+            FROM analytics.dunning_emails
         """,
     },
 }
@@ -57,7 +66,8 @@ def differences(
     """What the live tables say and a replay from zero does not, or the reverse."""
     folder.mkdir()
     with fresh_database(live) as database:
-        again = Consumer(schema, inputs, kafka, PREFIX, database, folder, outputs)
+        prefix = f"again.{schema.service}."
+        again = Consumer(schema, inputs, kafka, prefix, database, folder, outputs)
         try:
             again.prepare(now=now)
             names = {topic.name for topic in inputs}

@@ -17,6 +17,8 @@ from tests.fixtures.system import SimulatedStripe
 CODES = ("payment_failed", "subscription_lapsed")
 WINDOW = timedelta(days=30)
 LOOK_EVERY = timedelta(minutes=5)
+NEW_CUSTOMER = timedelta(hours=3)
+"""In which a customer without a subscription is seen; one with is seen with it."""
 UNSTAMPED = 0
 
 _SIGNALS: LiteralString = """
@@ -149,7 +151,7 @@ def _instants(begin: datetime, end: datetime) -> Iterator[datetime]:
 
 def _customers(shown: set[str], truth: Truth) -> Iterator[str]:
     there = {customer["id"]: customer["created"] for customer in truth.stripe.everything("customers")}
-    seen_at = truth.seen.timestamp()
+    seen_at = (truth.now - NEW_CUSTOMER).timestamp()
     for customer, created in there.items():
         if created <= seen_at and customer not in shown:
             yield f"the customer {customer} is not there"

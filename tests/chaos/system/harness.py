@@ -6,8 +6,11 @@ import signal
 import socket
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
+from subprocess import DEVNULL, Popen
 from typing import Literal, LiteralString
 
 import kafka.errors
@@ -22,9 +25,16 @@ RECOVERY_SECONDS = 20.0
 PATIENCE_SECONDS = 90.0
 FREEZE_SECONDS = 12.0
 """Longer than a session with Kafka, than a lease, and than a transaction may stand idle."""
+SIDE_BY_SIDE_SECONDS = 1.0
+"""How long who took over goes on beside the zombie."""
 POLL = timedelta(minutes=5)
 LATE_POLL = timedelta(minutes=7, seconds=30)
 """A poll that is due may take a while, when five minutes are five seconds."""
+ALONE = frozenset({"console", "kafka", "postgres"})
+"""Of whom there is no second one to take over."""
+DEATHS = ("", "relay_after_send=kill", "after_commit=kill@3", "poller_after_publish=kill@2", "mail_data_started=kill")
+"""Where who took over dies, if it comes there: after Kafka has records that PostgreSQL does not know were sent, or in
+the middle of an email."""
 
 _OVERDUE: LiteralString = """
 SELECT count(*) FROM poller.connections
@@ -35,14 +45,19 @@ _BUSY: LiteralString = """
 SELECT count(*) FROM poller.connections
 WHERE phase <> 'ended' AND (phase <> 'live' OR NOT synced OR next_at <= %s OR lease_until > now())
 """
+_UNDER_WAY: LiteralString = """
+SELECT (SELECT count(*) FROM poller.refreshes) + count(*) FROM dunning.due LEFT JOIN dunning_io.mails m
+USING (episode_id, step, attempt) WHERE coalesce(m.state, '') <> 'unknown'
+"""
 
 
 @dataclass(frozen=True)
 class Blow:
-    """What befalls one process."""
+    """What befalls one process. One that is frozen is taken over from by a second one, which may die at `death`."""
 
     victim: str
     how: How
+    death: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,7 +76,10 @@ def blows(seed: int, count: int, victims: Sequence[str], *, freezes: int) -> lis
     while len(order) < count:
         order += draw.sample(victims, len(victims))
     frozen = set(draw.sample(range(count), freezes))
-    return [Blow(victim, "freeze" if place in frozen else "kill") for place, victim in enumerate(order[:count])]
+    return [
+        Blow(victim, "freeze", draw.choice(DEATHS)) if place in frozen else Blow(victim, "kill")
+        for place, victim in enumerate(order[:count])
+    ]
 
 
 @dataclass
@@ -71,21 +89,34 @@ class Harness:
     dropfix: RunningDropFix
     stripe: SimulatedStripe
     time: Time
+    write_key: str
 
     def strike(self, blow: Blow) -> float:
         """Deal a blow and wait until the system stands again; the seconds it took from the kill or the thaw."""
         victim = self.dropfix.identity(blow.victim)
         if blow.how == "freeze":
-            os.kill(victim.pid, signal.SIGSTOP)
-            time.sleep(FREEZE_SECONDS)
-            began = time.monotonic()
-            os.kill(victim.pid, signal.SIGCONT)
+            began = self._freeze(victim.pid, blow)
         else:
             began = time.monotonic()
             self.dropfix.kill(blow.victim)
             self.dropfix.wait_back(blow.victim, after=victim, seconds=PATIENCE_SECONDS)
         wait_for(f"everything works after {blow}: {self.dropfix.unready()}", self.stands, seconds=PATIENCE_SECONDS)
         return time.monotonic() - began
+
+    def _freeze(self, pid: int, blow: Blow) -> float:
+        """Freeze, let another take over, and thaw: a zombie that believes it is at work. When it thawed."""
+        os.kill(pid, signal.SIGSTOP)
+        if blow.victim in ALONE:
+            time.sleep(FREEZE_SECONDS)
+            began = time.monotonic()
+            os.kill(pid, signal.SIGCONT)
+            return began
+        with _second(pid, failpoints=blow.death):
+            time.sleep(FREEZE_SECONDS)
+            began = time.monotonic()
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(SIDE_BY_SIDE_SECONDS)
+        return began
 
     def stands(self) -> bool:
         """Whether every process does its work, the poller polls on time, and all that it published is applied."""
@@ -118,55 +149,37 @@ class Harness:
         for _ in range(polls):
             wait_for("every connection is polled", self.polled, seconds=PATIENCE_SECONDS)
             self.time.step(POLL)
+            self._wake_the_poller()
         wait_for("every connection is polled", self.polled, seconds=PATIENCE_SECONDS)
         self.wait_quiet()
         return self.time.now
 
+    def _wake_the_poller(self) -> None:
+        with psycopg.connect(self.dropfix.database) as connection:
+            connection.execute("NOTIFY dropfix_connections")
+
     def wait_quiet(self) -> None:
-        """Wait until everything is applied and published."""
+        """Wait until no email is under way, and everything is applied and published."""
+        wait_for("no email is under way", lambda: self._count(_UNDER_WAY) == 0, seconds=PATIENCE_SECONDS)
         wait_for("all is applied and published", self._is_applied, seconds=PATIENCE_SECONDS)
 
 
-@dataclass
-class Director:
-    """Has things happen to the company, by a seed: what a founder wants to hear of, and Stripe puts a time on."""
-
-    stripe: SimulatedStripe
-    draw: random.Random
-    done: int = 0
-
-    def act(self, count: int) -> None:
-        """So many things, each to another customer where possible."""
-        running = [one for one in self.stripe.everything("subscriptions", status="active") if _plain(one)]
-        due = list(self.stripe.everything("invoices", status="open"))
-        for order in self._orders(running, due, count):
-            self.done += self.stripe.tries(**order)
-
-    def _orders(
-        self, running: list[dict[str, object]], due: list[dict[str, object]], count: int
-    ) -> Iterator[dict[str, object]]:
-        for subscription in self.draw.sample(running, min(count, len(running))):
-            match self.draw.randrange(5):
-                case 0 | 1:
-                    yield {"do": "fail_now", "subscription": subscription["id"]}
-                case 2:
-                    yield {"do": "cancel", "subscription": subscription["id"]}
-                case 3 if due:
-                    yield {"do": self.draw.choice(["pay", "void"]), "invoice": self.draw.choice(due)["id"]}
-                case _:
-                    quantity = self.draw.randrange(2, 9)
-                    seats = {"quantity": quantity, "proration": "always_invoice"}
-                    yield {"do": "change_seats", "subscription": subscription["id"], **seats}
+@contextmanager
+def _second(pid: int, *, failpoints: str) -> Iterator[Popen[bytes]]:
+    """Another process of the same service while the block runs, as if it had been scaled up."""
+    command = _strings(pid, "cmdline")
+    environment = dict(one.split("=", 1) for one in _strings(pid, "environ"))
+    environment |= {"DROPFIX_HTTP_PORT": "0", "DROPFIX_FAILPOINTS": failpoints}
+    with Popen(command, env=environment, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
 
 
-def _plain(subscription: dict[str, object]) -> bool:
-    """Whether it is worth money by its seats alone, so that what happens to it has one reading."""
-    items = subscription["items"]
-    assert isinstance(items, dict)
-    prices = [item["price"] for item in items["data"]]
-    return all(price["billing_scheme"] == "per_unit" and price["unit_amount"] for price in prices) and not (
-        subscription["pause_collection"] or subscription["cancel_at"] or subscription["discounts"]
-    )
+def _strings(pid: int, name: str) -> list[str]:
+    """What the kernel says of a process, e.g. its `environ`."""
+    return [one.decode() for one in (Path("/proc") / str(pid) / name).read_bytes().split(b"\0") if one]
 
 
 def table(recoveries: Sequence[Recovery]) -> str:

@@ -1,39 +1,48 @@
 """The whole system through kills and freezes: what its tables say afterwards is what the log and the company say.
 
-The verifier (`tests/verifier`) shares no code with the services or the pipeline; where it replays through a service,
-it does so from zero, on topics and tables of its own.
+It is armed and mails; meanwhile the company lives, its app says who its users are, and a person decides things. The
+verifier (`tests/verifier`) shares no code with the services or the pipeline; where it replays through a service, it
+does so from zero, on topics and tables of its own.
 """
 
 import os
 import random
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
 
-from schemas.catalogue import CHURN_SIGNAL, MRR_MOVEMENT
+from schemas.catalogue import CHURN_SIGNAL, DUNNING_EVENT, IDENTITY_MATCH, MRR_MOVEMENT, STRIPE_REFRESH_REQUEST, Topic
 from services.detector.processor import INPUTS as DETECTOR_INPUTS
 from services.detector.schema import MIGRATIONS as DETECTOR
+from services.dunning.processor import INPUTS as DUNNING_INPUTS
+from services.dunning.schema import MIGRATIONS as DUNNING
 from services.mrr.processor import INPUTS as MRR_INPUTS
 from services.mrr.schema import MIGRATIONS as MRR
-from tests.chaos.system.harness import RECOVERY_SECONDS, Director, Harness, Recovery, blows, table
+from tests.chaos.system.harness import RECOVERY_SECONDS, Harness, Recovery, blows, table
+from tests.chaos.system.life import Director, Owner, Product, going_on, say_again
 from tests.fixtures.stacks import wait_for
-from tests.fixtures.system import RunningDropFix, SimulatedStripe, Time
-from tests.verifier import applied, fresh, mirror, objects, truth
+from tests.fixtures.system import EMAIL, ZONE, RunningDropFix, SimulatedStripe, Time
+from tests.verifier import applied, dunning, fresh, mirror, objects, truth
 from tests.verifier.log import read_topics
 
 SERVERS = ("kafka", "postgres")
-FOUNDED = datetime(2026, 3, 16, 9, tzinfo=UTC)
+FOUNDED = datetime(2026, 3, 16, 14, 30, tzinfo=UTC)
+"""A Monday: emails may go in Europe for another hour and a half, in America all day."""
 RATE = 60.0
 LATENCY_MS = 500
 BOUND = timedelta(hours=1)
 """In which an account of this size shows every change that Stripe puts a time on, new customers excepted."""
 POLLS_IN_BOUND = 13
+MAIL_LATE = timedelta(hours=1)
+"""A minute of the machine's."""
+DOMAIN = "customers.example"
 
 
 @dataclass(frozen=True)
@@ -55,36 +64,59 @@ SHORT = [Ordeal(seed=11, count=5, during_sync=2, freezes=1)]
 
 @pytest.fixture
 def harness(tmp_path: Path) -> Iterator[Harness]:
-    """A system with a stack of its own, set up but without an account, before a company of 300 customers."""
+    """An armed system with a stack of its own, without an account, before a company of 300 customers."""
     moment = Time(tmp_path / "clock.json")
     moment.set(FOUNDED)
     with SimulatedStripe.running(tmp_path, time=moment, customers=300, options=("--search-lag", "0")) as stripe:
         environment = {"STRIPE_API_BASE": stripe.address, "DROPFIX_CLOCK": str(moment.path)}
         dropfix = RunningDropFix.begin(tmp_path / "data", "run", environment=environment)
         try:
-            dropfix.wait_started().set_up()
-            yield Harness(dropfix, stripe, moment)
+            write_key = dropfix.wait_started().set_up()
+            dropfix.arm(f"@{DOMAIN}")
+            yield Harness(dropfix, stripe, moment, write_key)
         finally:
             dropfix.stop()
 
 
-def through_blows(harness: Harness, ordeal: Ordeal, director: Director) -> list[Recovery]:
+@dataclass
+class Told:
+    """What was done to the system and said to it, for its messages."""
+
+    recoveries: list[Recovery]
+    director: Director
+    product: Product
+    owner: Owner
+    repeated: int = 0
+
+
+def through_blows(harness: Harness, ordeal: Ordeal) -> Told:
     """Connect, deal the first blows while the account is read for the first time, the others while it lives."""
+    draw = random.Random(ordeal.seed)
     harness.stripe.tell("/_faults", {"latency_ms": LATENCY_MS})
-    harness.dropfix.connect(harness.stripe.keys["full"])
+    connection_id = harness.dropfix.connect(harness.stripe.keys["full"])
     wait_for("the first read is under way", lambda: _published(harness) > 0, seconds=30)
-    began, found = time.monotonic(), []
+    customers = [one for one in harness.stripe.everything("customers") if one["email"]][:100]
+    told = Told(
+        [],
+        Director(harness.stripe, random.Random(draw.random())),
+        Product(harness.dropfix, harness.write_key, random.Random(draw.random()), customers),
+        Owner(harness.dropfix, random.Random(draw.random()), connection_id),
+    )
     victims = [*harness.dropfix.services, *SERVERS]
-    for place, blow in enumerate(blows(ordeal.seed, ordeal.count, victims, freezes=ordeal.freezes)):
-        if place == ordeal.during_sync:
-            wait_for("the account was read", harness.polled)
-            harness.stripe.tell("/_faults", {})
-            harness.time.run(RATE)
-        if place >= ordeal.during_sync:
-            director.act(2)
-        found.append(Recovery(time.monotonic() - began, blow, harness.strike(blow)))
-        time.sleep(director.draw.uniform(0.2, 1.5))
-    return found
+    dealt = blows(ordeal.seed, ordeal.count, victims, freezes=ordeal.freezes)
+    began = time.monotonic()
+    for blow in dealt[: ordeal.during_sync]:
+        told.recoveries.append(Recovery(time.monotonic() - began, blow, harness.strike(blow)))
+    wait_for("the account was read", harness.polled)
+    harness.stripe.tell("/_faults", {})
+    harness.time.run(RATE)
+    with going_on(told.director.act, told.product.act, told.director.act, told.owner.act):
+        for blow in dealt[ordeal.during_sync :]:
+            told.repeated += say_again(harness.dropfix.addresses["kafka"], draw, 5)
+            told.recoveries.append(Recovery(time.monotonic() - began, blow, harness.strike(blow)))
+            time.sleep(draw.uniform(0.2, 1.5))
+    wait_for("the console takes what the app says", told.product.flush, seconds=30)
+    return told
 
 
 def _published(harness: Harness) -> int:
@@ -96,20 +128,33 @@ def _published(harness: Harness) -> int:
 def test_tables_equal_a_replay_and_the_truth_after_kills_and_freezes(
     ordeal: Ordeal, harness: Harness, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    director = Director(harness.stripe, random.Random(ordeal.seed))
-    recoveries = through_blows(harness, ordeal, director)
-    record_property("table", table(recoveries))
+    told = through_blows(harness, ordeal)
     now = harness.settle(POLLS_IN_BOUND)
-    found = [*complaints(harness, now), *unlike_a_replay(harness, now, tmp_path)]
+    record_property("table", f"{table(told.recoveries)}\n{_summary(harness, told)}")
+    found = [*complaints(harness, now), *unheard(harness, told.product), *unlike_a_replay(harness, now, tmp_path)]
     assert not found, "\n".join(found)
-    assert director.done > 0
+    assert min(told.director.done, told.owner.done, len(told.product.taken), len(_post(harness).mails)) > 0
     if AT_LEISURE:
-        assert [one for one in recoveries if one.seconds > RECOVERY_SECONDS] == []
+        assert [one for one in told.recoveries if one.seconds > RECOVERY_SECONDS] == []
     assert unnoticed(harness, now) == []
 
 
+def _summary(harness: Harness, told: Told) -> str:
+    post = _post(harness)
+    unknown = sum(one.content["kind"] == "email_unknown" for one in post.events)
+    return (
+        f"{told.director.done} things done at the company, {len(told.product.taken)} messages of the app,"
+        f" {told.owner.done} decisions, {told.repeated} records said again;"
+        f" {len(post.mails)} mails, {unknown} of them unknown to have arrived"
+    )
+
+
+def _post(harness: Harness) -> dunning.Post:
+    return dunning.Post.of(harness.dropfix.addresses["kafka"], harness.dropfix.root / "mail", owner=EMAIL)
+
+
 def complaints(harness: Harness, now: datetime) -> Iterator[str]:
-    """What the tables, the topics and the company say differently."""
+    """What the tables, the topics, the company and the mail sink say differently."""
     database, kafka = harness.dropfix.database, harness.dropfix.addresses["kafka"]
     seen = objects.replay(read_topics(kafka, mirror.RAW_TOPICS))
     yield from objects.wrong_records(seen.values())
@@ -119,6 +164,28 @@ def complaints(harness: Harness, now: datetime) -> Iterator[str]:
     yield from applied.dead_letters(database)
     yield from applied.unsaid(database, kafka)
     yield from truth.untrue(database, truth.Truth(harness.stripe, now, now - BOUND))
+    yield from wrong_mails(harness, now)
+
+
+def wrong_mails(harness: Harness, now: datetime) -> Iterator[str]:
+    """What the emails, the mail sink and the company's failed payments say differently."""
+    post, results = _post(harness), read_topics(harness.dropfix.addresses["kafka"], [dunning.REFRESHED])
+    company = dunning.Company.asked(harness.stripe, since=FOUNDED, seen=now - BOUND, now=now)
+    yield from dunning.unlike_the_sink(post)
+    yield from dunning.sent_twice(post)
+    yield from dunning.beyond_the_list(post, {DOMAIN})
+    yield from dunning.not_read_before(post, results, company, harness.time.at)
+    yield from dunning.wrong_days(post, company, workspace_zone=ZONE, late=MAIL_LATE)
+    yield from dunning.untold_failures(post, company)
+    rows = harness.dropfix.rows("SELECT episode_id, state, invoices FROM analytics.dunning_episodes")
+    yield from dunning.unlike_the_company(rows, company)
+
+
+def unheard(harness: Harness, product: Product) -> Iterator[str]:
+    """Messages of the app that the console took and no topic has."""
+    topics = ["product.identify.v1", "product.track.v1"]
+    there = {one.content["message_id"] for one in read_topics(harness.dropfix.addresses["kafka"], topics)}
+    yield from (f"the message {name} was taken and is in no topic" for name in sorted(product.taken - there))
 
 
 def _memory(harness: Harness) -> dict[tuple[str, str], tuple[str, int, str]]:
@@ -126,15 +193,28 @@ def _memory(harness: Harness) -> dict[tuple[str, str], tuple[str, int, str]]:
     return {(row[0], row[1]): (row[2], row[3], row[4]) for row in harness.dropfix.rows(statement)}
 
 
+REPLAYED: tuple[tuple[Any, tuple[Topic, ...], tuple[Topic, ...]], ...] = (
+    (MRR, MRR_INPUTS, (MRR_MOVEMENT,)),
+    (DETECTOR, DETECTOR_INPUTS, (CHURN_SIGNAL, IDENTITY_MATCH)),
+    (DUNNING, DUNNING_INPUTS, (DUNNING_EVENT, STRIPE_REFRESH_REQUEST)),
+)
+"""Services with what they read and publish."""
+
+
 def unlike_a_replay(harness: Harness, now: datetime, folder: Path) -> Iterator[str]:
-    """What mrr and the detector have and would not have if they began anew, or the reverse."""
+    """What mrr, the detector and dunning have and would not have if they began anew, or the reverse."""
     database, kafka = harness.dropfix.database, harness.dropfix.addresses["kafka"]
-    log = read_topics(kafka, mirror.RAW_TOPICS)
-    for schema, inputs, output in ((MRR, MRR_INPUTS, MRR_MOVEMENT), (DETECTOR, DETECTOR_INPUTS, CHURN_SIGNAL)):
+    log = read_topics(kafka, {topic.name for _, inputs, _ in REPLAYED for topic in inputs})
+
+    def replay(schema: Any, inputs: tuple[Topic, ...], outputs: tuple[Topic, ...]) -> list[str]:
         place = folder / schema.service
-        yield from fresh.differences(
-            schema, inputs, [output], live=database, kafka=kafka, log=log, now=now, folder=place
+        return list(
+            fresh.differences(schema, inputs, outputs, live=database, kafka=kafka, log=log, now=now, folder=place)
         )
+
+    with ThreadPoolExecutor(len(REPLAYED)) as side_by_side:
+        for found in side_by_side.map(lambda each: replay(*each), REPLAYED):
+            yield from found
 
 
 LIES: dict[str, LiteralString] = {
