@@ -50,8 +50,9 @@ test: $(STAMP) ## every test that a change must pass; real Kafka and PostgreSQL,
 test-compose: $(STAMP) ## images and compose, built and run where a Docker engine answers (elsewhere it skips)
 	@$(BIN)/python -m pytest -n 0 -rs tests/compose
 
-verify: $(STAMP) ## the same properties at length: all seeds, many kills (takes long)
-	@DROPFIX_VERIFY=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --timeout 7200 tests/chaos tests/integration tests/contract
+verify: $(STAMP) ## the same properties at length: all seeds, many kills, months of days (takes long)
+	@DROPFIX_VERIFY=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --timeout 7200 \
+	    tests/chaos tests/integration tests/contract tests/e2e/test_days.py
 
 check: $(STAMP) ## format, lint, types, import contracts, schema compatibility
 	@$(BIN)/ruff format --check $(PACKAGES)
