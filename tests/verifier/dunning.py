@@ -124,9 +124,10 @@ def sent_twice(post: Post) -> Iterator[str]:
 
 
 def beyond_the_list(post: Post, allowed: Set[str]) -> Iterator[str]:
-    """Mails to addresses that test mode may not mail."""
+    """Mails to addresses that test mode may not mail; `allowed` are addresses and domains in lower case."""
     for mail in post.mails:
-        if mail.recipient not in allowed and mail.recipient.partition("@")[2] not in allowed:
+        address = mail.recipient.lower()
+        if address not in allowed and address.partition("@")[2] not in allowed:
             yield f"{mail.message_id} went to {mail.recipient}, which is not on the list"
 
 
@@ -172,11 +173,12 @@ class Company:
         return _instant(sent["due_date"]) if sent and sent["due_date"] else None
 
     def settled(self, invoice: str) -> tuple[datetime, str] | None:
-        """When nothing was to be paid on it any more, and how that came."""
+        """When nothing was to be paid on it any more, and how that came; None too where it is neither."""
         if (failure := self.failures.get(invoice)) is not None:
             at = failure["resolved_at"]
             return None if at is None else (_instant(at), failure["resolution"])
-        sent = self.sent_invoices[invoice]
+        if (sent := self.sent_invoices.get(invoice)) is None:
+            return None
         stamps = sent["status_transitions"]
         ends = (("paid_at", "paid"), ("voided_at", "void"), ("marked_uncollectible_at", "uncollectible"))
         return next(((_instant(stamps[stamp]), how) for stamp, how in ends if stamps[stamp]), None)
@@ -237,7 +239,8 @@ def wrong_days(post: Post, company: Company, *, workspace_zone: str, late: timed
         if not told.all("opened") or told.all("held") or told.all("email_failed"):
             continue  # proposed, or for a while not to be mailed
         zone, mailed = company.zone(told.customer, workspace_zone), told.mailed()
-        anchor = min(at for at in map(company.failed_at, told.all("opened")[0]["detail"]["invoices"]) if at)
+        failed = [at for at in map(company.failed_at, told.all("opened")[0]["detail"]["invoices"]) if at]
+        anchor = min(failed, default=company.since)
         opened = datetime.fromisoformat(told.all("opened")[0]["at"])
         ended = _ended_at(told)
         before: datetime | None = None
@@ -314,7 +317,7 @@ def unlike_the_company(rows: Iterable[tuple[Any, ...]], company: Company) -> Ite
             if end is None and one["end"] in {"paid", "void", "uncollectible"}:
                 yield f"{one['id']} of {name} is not settled, and its episode says {one['end']}"
         paid = [end for end in ends.values() if end is not None and end[1] == "paid" and end[0] <= company.seen]
-        if len(paid) == len(ends) and state not in {"recovered", "exhausted"}:
+        if ends and len(paid) == len(ends) and state not in {"recovered", "exhausted"}:
             yield f"everything of {name} was paid, and it is {state}"
 
 

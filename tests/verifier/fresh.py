@@ -41,7 +41,7 @@ STATED: Mapping[str, Mapping[str, LiteralString]] = {
         "dunning_episodes": """
             SELECT episode_id, customer_id, state, reason, opened_at, ended_at, step, steps, due_at, mailed, mailed_at,
                    decline_reason, at_stake, remaining, recovered
-            FROM analytics.dunning_episodes
+            FROM analytics.dunning_episodes WHERE reason IS DISTINCT FROM 'superseded'
         """,
         "dunning_emails": """
             SELECT episode_id, step, attempt, state, at, message_id, recipient, subject_line
