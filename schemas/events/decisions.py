@@ -8,6 +8,7 @@ When a decision counts: what sets a policy or a threshold does so at least a min
 was made, so that every service has read it by then; an act counts at once.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -26,12 +27,17 @@ LEAD = timedelta(minutes=1)
 
 Text = Field(default=None, min_length=1, max_length=200)
 _ADDRESS = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
+_LINK = r"https?://\S+"
 
 
 class Detail(BaseModel):
     """How something was decided. Frozen; unknown fields are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+    def fault(self) -> str | None:
+        """What a writer may not say though a reader takes it; None where there is nothing of that."""
+        return None
 
 
 class WorkspaceSettings(Detail):
@@ -214,6 +220,13 @@ class DunningRecorded(AboutSomebody):
             raise ValueError(f"{value!r} is no currency; one is usd")
         return value
 
+    def fault(self) -> str | None:
+        if self.email is not None and re.fullmatch(_ADDRESS, self.email) is None:
+            return f"email: {self.email!r} is no email address"
+        if self.pay_url is not None and re.fullmatch(_LINK, self.pay_url, re.IGNORECASE) is None:
+            return f"pay_url: {self.pay_url!r} is no address of a page; one begins with https://"
+        return None
+
 
 class DunningSettled(AboutSomebody):
     """What was recorded by hand is over. Without `failure_id` all of the user's."""
@@ -292,6 +305,8 @@ def check_decision(name: str, detail: Mapping[str, Any], *, connection_id: str |
             raise InvalidDecision(f"{name} names nobody: it needs a customer_id with its connection, or a user_id")
         if read.customer_id and not connection_id:
             raise InvalidDecision(f"{name} names the customer {read.customer_id} without its connection")
+    if (fault := read.fault()) is not None:
+        raise InvalidDecision(f"the detail of {name} is wrong: {fault}")
     return read.model_dump(mode="json", exclude_unset=True)
 
 

@@ -15,7 +15,7 @@ from schemas.events.decisions import DunningRecorded, DunningSettled
 from schemas.stripe.charges import HARD_DECLINES
 from schemas.stripe.subscriptions import ENDED
 from services.dunning.decisions import Image
-from services.dunning.facts import Charge, Facts, Intent, Invoice, InvoiceView
+from services.dunning.facts import Charge, Facts, Intent, Invoice, InvoiceView, web_link
 
 CaseKind = Literal["failed", "overdue", "recorded"]
 CaseEnd = Literal["paid", "cleared", "void", "uncollectible", "canceled", "customer_deleted", "disconnected"]
@@ -273,7 +273,7 @@ def _recorded(image: Image) -> Iterator[Case]:
             hard=detail.reason in HARD_DECLINES,
             confirm=detail.reason in CONFIRM,
             number=detail.number,
-            pay_url=detail.pay_url,
+            pay_url=web_link(detail.pay_url),
             next_attempt_at=None,
             due_at=None,
             subscription_id=None,

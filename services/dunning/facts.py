@@ -198,6 +198,11 @@ class Facts(msgspec.Struct, frozen=True):
     """The newest version seen of each of Stripe's objects."""
 
 
+def web_link(text: str | None) -> str | None:
+    """A link that may stand in an email: nothing but http(s)."""
+    return text if text and text.lower().startswith(("https://", "http://")) else None
+
+
 def mail_key(episode_id: str, step: int, attempt: str = "") -> str:
     """What makes an email one: its episode, its step and, where a person asked for it again, that decision."""
     return f"{episode_id}/{step}/{attempt}" if attempt else f"{episode_id}/{step}"

@@ -16,6 +16,7 @@ from services.dunning.facts import (
     Nothing,
     Seen,
     Subscription,
+    web_link,
 )
 
 Kind = Literal["customer", "subscription", "invoice", "charge", "payment_intent", "dispute"]
@@ -92,7 +93,7 @@ def _view(obj: StripeObject, seen: Seen) -> InvoiceView:
         attempted_at=finalized or charges.created_at(obj) or seen.at,
         closed_at=invoices.closed_at(obj),
         number=_text(obj.get("number")),
-        pay_url=_https(obj.get("hosted_invoice_url")),
+        pay_url=web_link(_text(obj.get("hosted_invoice_url"))),
         email=_text(obj.get("customer_email")),
     )
 
@@ -132,12 +133,6 @@ def read_dispute(obj: StripeObject, seen: Seen) -> Dispute:
 
 def _text(value: object) -> str | None:
     return value.strip() or None if isinstance(value, str) else None
-
-
-def _https(value: object) -> str | None:
-    """A link that may stand in an email: nothing but http(s)."""
-    text = _text(value)
-    return text if text and text.lower().startswith(("https://", "http://")) else None
 
 
 _READERS: dict[Kind, Callable[[StripeObject, Seen], Fact]] = {

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from services.dunning.cases import cases_of
 from services.dunning.episode import Episode
+from services.dunning.facts import Facts
 from services.dunning.letter import Letter, letter_of
 from tests.unit.dunning.build import (
     CUSTOMER,
@@ -236,3 +238,11 @@ def test_a_disconnected_account_closes_its_episodes() -> None:
     stage.fail()
     stage.decide("connection.ended", at=START + HOUR)
     assert (stage.one(START + DAY).state, stage.one(START + DAY).reason) == ("closed", "disconnected")
+
+
+def test_a_link_that_is_no_address_of_a_page_is_in_no_email() -> None:
+    stage = Stage.armed()
+    recorded = {"user_id": "u_1", "amount": 1500, "currency": "eur", "pay_url": "javascript:alert(1)"}
+    stage.decide("dunning.recorded", recorded, at=START)
+    (case,) = cases_of(Facts(workspace_id="ws_1", user_id="u_1"), stage.image, START + HOUR)
+    assert case.pay_url is None

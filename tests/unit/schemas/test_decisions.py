@@ -35,6 +35,8 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "dunning.settled": {"user_id": "u_1", "outcome": "void"},
 }
 
+RECORDED: dict[str, Any] = {"user_id": "u_1", "amount": 4900, "currency": "usd"}
+
 
 def decision(kind: str, detail: dict[str, Any]) -> Decision:
     return Decision(
@@ -88,6 +90,9 @@ def test_dunning_knows_every_kind_that_bears_its_name(kind: str) -> None:
         ("dunning.sending", {"mode": "maybe"}, "mode: "),
         ("dunning.hold", {}, "names nobody"),
         ("dunning.recorded", {"user_id": "u", "amount": 0, "currency": "usd"}, "amount: "),
+        ("dunning.recorded", RECORDED | {"email": "nonsense"}, "no email address"),
+        ("dunning.recorded", RECORDED | {"email": "a@b.example\nBcc: c@d.example"}, "no email address"),
+        ("dunning.recorded", RECORDED | {"pay_url": "javascript:alert(1)"}, "begins with https://"),
     ],
 )
 def test_what_no_decision_can_be_is_refused_with_the_reason(kind: str, detail: dict[str, Any], says: str) -> None:
