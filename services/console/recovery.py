@@ -56,9 +56,25 @@ ACTS: Mapping[str, tuple[str, ...]] = {
     "proposed": ("start", "skip"),
     "waiting": ("hold", "stop"),
     "due": ("hold", "stop"),
-    "held": ("release", "stop"),
+    "held": ("stop",),
 }
 """What a person may decide of an episode, by its state: the decision is `dunning.` and the act."""
+
+RELEASABLE = frozenset({"held", "needs_review", "refused"})
+"""What a person's release lifts; the other reasons hold on until what they say has changed."""
+
+GOES_ON: Mapping[str, str] = {
+    "sending_off": "It goes on once sending is on, under Settings → Recovery.",
+    "disputed": "It goes on once the dispute is closed.",
+    "no_address": "It goes on once the customer has an email address in Stripe.",
+    "unsubscribed": "It goes on once the customer asks for emails again: dropfix dunning allow --episode.",
+    "bounced": "It goes on with another address, or once this one works again: dropfix dunning allow --email.",
+    "complained": "It goes on with another address, or once the customer agrees: dropfix dunning allow --email.",
+    "suppressed": "It goes on once that is taken back: dropfix dunning allow.",
+    "canceling": "It goes on once the cancellation is taken back, or under a policy that does not hold such customers.",
+    "below_threshold": "It goes on once more is due.",
+}
+"""What lets an episode go on that no release does, by why it is held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +108,13 @@ class Episode:
 
     @property
     def acts(self) -> tuple[str, ...]:
-        return ACTS.get(self.state, ())
+        released = ("release",) if self.state == "held" and self.reason in RELEASABLE else ()
+        return (*released, *ACTS.get(self.state, ()))
+
+    @property
+    def goes_on(self) -> str | None:
+        """What has to change before a held episode goes on, where it is not a person's release."""
+        return GOES_ON.get(self.reason or "") if self.state == "held" else None
 
     @property
     def won(self) -> Mapping[str, int]:

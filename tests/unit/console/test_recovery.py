@@ -8,6 +8,13 @@ import pytest
 from services.console.recovery import GROUPS, Email, Episode, Recovery
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+HOLDS = frozenset(
+    """
+    sending_off held needs_review disputed no_address unsubscribed bounced complained suppressed refused canceling
+    below_threshold
+    """.split()
+)
+"""Reasons by which dunning holds an episode (services/dunning/holds.py)."""
 
 
 def episode(**given: Any) -> Episode:
@@ -70,6 +77,20 @@ def test_only_what_can_still_change_can_be_decided() -> None:
         "closed": (),
         "exhausted": (),
     }
+
+
+@pytest.mark.parametrize("reason", ["held", "needs_review", "refused"])
+def test_what_a_person_can_release_is_released_here(reason: str) -> None:
+    held = episode(state="held", reason=reason)
+    assert held.acts == ("release", "stop")
+    assert held.goes_on is None
+
+
+@pytest.mark.parametrize("reason", sorted(HOLDS - {"held", "needs_review", "refused"}))
+def test_of_what_no_release_lifts_the_page_says_what_does(reason: str) -> None:
+    held = episode(state="held", reason=reason)
+    assert held.acts == ("stop",)
+    assert held.goes_on
 
 
 def test_only_an_email_of_unknown_fate_or_refused_can_go_again() -> None:
