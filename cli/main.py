@@ -20,6 +20,8 @@ EPILOG = (
 )
 
 DEBUG = "DROPFIX_DEBUG"
+DATABASE_OF = "dropfix.database_of"
+"""Under which name a service's own commands find, in `context.meta`, what tells them the database."""
 
 app = typer.Typer(
     name="dropfix",
@@ -49,6 +51,7 @@ def _root(
 ) -> None:
     """Everything is a command below."""
     context.obj = _console_of
+    context.meta[DATABASE_OF] = _database_of
     if context.invoked_subcommand != "service" and os.environ.get("DATABASE_PASSWORD_FILE"):
         from cli.database import take_password_from_file  # a service reads the file itself
 
@@ -60,6 +63,13 @@ def _console_of(data_dir: Path | None) -> "ConsoleApi":
     from cli.console_api import ConsoleApi
 
     return ConsoleApi.of(data_dir)
+
+
+def _database_of(database_url: str | None, data_dir: Path | None) -> str:
+    """The database that a service's own commands look at."""
+    from cli.database import database_address
+
+    return database_address(database_url, data_dir)
 
 
 def _assemble() -> None:

@@ -1,11 +1,13 @@
 """What dunning adds to `dropfix`: look at episodes, decide about them, record a failure by hand, arm the database.
 
 What decides something goes to the console, which puts it on `control.decision.v1`; `dropfix` itself hands over how to
-reach it (`context.obj`). What looks, and arming, use dunning's own tables.
+reach it (`context.obj`). What looks, and arming, use dunning's own tables: in the database that is named, else in that
+of the stack that runs (`context.meta`, from `dropfix` too).
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, LiteralString, NoReturn, Protocol
 
@@ -25,7 +27,13 @@ commands = typer.Typer(help="Dunning: episodes, emails, and what you decide abou
 _out = Console(highlight=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
-DatabaseUrl = Annotated[str, typer.Option("--database", envvar="DATABASE_URL", help="Address of the database.")]
+DATABASE_OF = "dropfix.database_of"
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--database", envvar="DATABASE_URL", help="Address of the database; else that of the stack that runs."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DataDir = Annotated[Path | None, typer.Option(help="The stack's data folder.")]
 Workspace = Annotated[str | None, typer.Option(help="The workspace, where there are several.")]
@@ -41,12 +49,14 @@ class Api(Protocol):
 
 @commands.command("list")
 def list_episodes(
-    database: DatabaseUrl,
+    context: typer.Context,
+    database: DatabaseUrl = None,
     state: Annotated[str | None, typer.Option(help="Only those: proposed, waiting, due, held, exhausted, …")] = None,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the episodes, the newest first."""
-    found = _episodes(database, "%s::text IS NULL OR state = %s", (state, state))
+    found = _episodes(_address(context, database, data_dir), "%s::text IS NULL OR state = %s", (state, state))
     if as_json:
         typer.echo(json.dumps(found, indent=2, default=str))
         return
@@ -65,10 +75,17 @@ def list_episodes(
 
 
 @commands.command("show")
-def show(episode: EpisodeId, database: DatabaseUrl, as_json: AsJson = False) -> None:
+def show(
+    context: typer.Context,
+    episode: EpisodeId,
+    database: DatabaseUrl = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
     """Show an episode: its invoices, its emails, what each says of itself."""
-    one = _episode(database, episode)
-    emails = _emails(database, one["episode_id"])
+    address = _address(context, database, data_dir)
+    one = _episode(address, episode)
+    emails = _emails(address, one["episode_id"])
     if as_json:
         typer.echo(json.dumps({**one, "emails": emails}, indent=2, default=str))
         return
@@ -134,9 +151,13 @@ def _about_an_episode(name: str, kind: str, text: str) -> None:
     """A command that decides something about the customer or user of an episode."""
 
     def command(
-        context: typer.Context, episode: EpisodeId, database: DatabaseUrl, why: Why = None, data_dir: DataDir = None
+        context: typer.Context,
+        episode: EpisodeId,
+        database: DatabaseUrl = None,
+        why: Why = None,
+        data_dir: DataDir = None,
     ) -> None:
-        one = _episode(database, episode)
+        one = _episode(_address(context, database, data_dir), episode)
         _decide(context, data_dir, kind, _whom(one), of=one, why=why)
 
     commands.command(name, help=text)(command)
@@ -153,21 +174,42 @@ _about_an_episode("skip", "dunning.skip", "Do not start an episode that is propo
 def resend(
     context: typer.Context,
     episode: EpisodeId,
-    database: DatabaseUrl,
     step: Annotated[int, typer.Option(min=1, help="Which of its emails.")],
+    database: DatabaseUrl = None,
     leave: Annotated[bool, typer.Option("--leave", help="Do not send it; leave it as it is, and go on.")] = False,
     why: Why = None,
     data_dir: DataDir = None,
 ) -> None:
     """Send an email again that failed, or of which nobody knows whether it arrived."""
-    one = _episode(database, episode)
+    one = _episode(_address(context, database, data_dir), episode)
     detail = {**_whom(one), "episode_id": one["episode_id"], "step": step}
     _decide(context, data_dir, "dunning.leave" if leave else "dunning.resend", detail, of=one, why=why)
 
 
+@commands.command("allow")
+def allow(
+    context: typer.Context,
+    email: Annotated[str | None, typer.Option(help="This address may be mailed again, whoever has it.")] = None,
+    episode: Annotated[str | None, typer.Option(help="The customer or user of this episode may be.")] = None,
+    database: DatabaseUrl = None,
+    workspace: Workspace = None,
+    why: Why = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Take back that somebody is not to be mailed: an address that works again, a customer who asks for emails."""
+    if (email is None) is (episode is None):
+        _fail("whom? name an --email, or an --episode", USAGE)
+    if episode is None:
+        lifted = {"email": email, "lifted": True}
+        _decide(context, data_dir, "dunning.suppress", lifted, workspace=workspace, why=why)
+        return
+    one = _episode(_address(context, database, data_dir), episode)
+    _decide(context, data_dir, "dunning.suppress", {**_whom(one), "lifted": True}, of=one, why=why)
+
+
 @commands.command("arm")
 def arm(
-    database: DatabaseUrl,
+    database: Annotated[str, typer.Option("--database", envvar="DATABASE_URL", help="Address of the database.")],
     kafka: Annotated[str, typer.Option(envvar="KAFKA_BOOTSTRAP_SERVERS", help="host:port of the brokers.")],
     prefix: Annotated[str, typer.Option(envvar="DROPFIX_TOPIC_PREFIX", help="Prefix of the topics' names.")] = "",
     by: Annotated[str, typer.Option(help="Who arms it.")] = "operator",
@@ -216,6 +258,14 @@ def _decide(
     _err.print(f"[green]✓[/] decided; it counts from {answer.get('effective_at', 'now')} on")
 
 
+def _address(context: typer.Context, given: str | None, data_dir: Path | None) -> str:
+    """The database that is named, else that of the stack that runs."""
+    database_of: Callable[[str | None, Path | None], str] | None = context.meta.get(DATABASE_OF)
+    if database_of is not None:
+        return database_of(given, data_dir)
+    return given or _fail("name the database with --database", USAGE)
+
+
 def _whom(episode: Mapping[str, Any]) -> dict[str, Any]:
     return {"customer_id": episode["customer_id"], "user_id": episode["user_id"]}
 
@@ -230,18 +280,30 @@ def _episode(database: str, name: str) -> dict[str, Any]:
 
 def _episodes(database: str, condition: LiteralString, values: tuple[object, ...]) -> list[dict[str, Any]]:
     statement = SQL("SELECT * FROM analytics.dunning_episodes WHERE {} ORDER BY opened_at DESC LIMIT 500")
-    with psycopg.connect(database, row_factory=dict_row) as conn:
+    with _connected(database) as conn:
         return conn.execute(statement.format(SQL(condition)), values).fetchall()
 
 
 def _emails(database: str, episode_id: str) -> list[dict[str, Any]]:
-    with psycopg.connect(database, row_factory=dict_row) as conn:
+    with _connected(database) as conn:
         rows = conn.execute(
             "SELECT step, attempt, state, at, recipient, subject_line, reason, message_id, detail, body_text"
             " FROM analytics.dunning_emails WHERE episode_id = %s ORDER BY at",
             (episode_id,),
         )
         return rows.fetchall()
+
+
+@contextmanager
+def _connected(database: str) -> Iterator[psycopg.Connection[dict[str, Any]]]:
+    """Dunning's views there; ends the command, saying why, where they cannot be looked at."""
+    try:
+        with psycopg.connect(database, row_factory=dict_row) as conn:
+            yield conn
+    except psycopg.OperationalError as error:
+        _fail(f"the database does not answer: {str(error).strip()}")
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+        _fail("dunning has no tables in this database yet: dropfix migrate")
 
 
 def _standing(episode: Mapping[str, Any]) -> str:

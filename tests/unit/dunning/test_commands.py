@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from schemas.events.decisions import check_decision
-from services.dunning.commands import amount_of, commands
+from services.dunning.commands import DATABASE_OF, amount_of, commands
 
 RECORD = ["record", "--user", "u_1", "--email", "eve@example.com", "--amount", "49.00", "--currency", "USD"]
 
@@ -91,3 +91,37 @@ def test_an_amount_that_makes_no_sense_is_refused_with_the_reason(amount: str, c
     assert result.exit_code == 2
     assert said in " ".join(result.output.split())
     assert console.decided == []
+
+
+def test_an_address_is_allowed_again() -> None:
+    console = Console()
+    assert run(console, "allow", "--email", "ada@example.com", "--why", "it works again").exit_code == 0
+    (decided,) = console.decided
+    assert (decided["kind"], decided["why"]) == ("dunning.suppress", "it works again")
+    assert decided["detail"] == {"email": "ada@example.com", "lifted": True}
+
+
+def test_allowing_somebody_names_whom() -> None:
+    console = Console()
+    assert run(console, "allow").exit_code == 2
+    assert console.decided == []
+
+
+def test_without_a_database_that_is_named_that_of_the_running_stack_is_looked_at(tmp_path: Path) -> None:
+    asked: list[tuple[str | None, Path | None]] = []
+
+    def database_of(given: str | None, data_dir: Path | None) -> str:
+        asked.append((given, data_dir))
+        return "postgresql://nobody@127.0.0.1:1/dropfix?connect_timeout=1"
+
+    root = typer.Typer()
+    root.add_typer(commands, name="dunning")
+
+    @root.callback()
+    def main(context: typer.Context) -> None:
+        context.meta[DATABASE_OF] = database_of
+
+    result = CliRunner().invoke(root, ["dunning", "list", "--data-dir", str(tmp_path)], env={"DATABASE_URL": ""})
+    assert result.exit_code == 1
+    assert "the database does not answer" in result.output
+    assert asked == [(None, tmp_path)]
