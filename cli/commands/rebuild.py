@@ -55,8 +55,6 @@ def rebuild(
     if as_correction and not swap:
         raise CommandError("--as-correction says how to swap", remedy="add --swap", code=USAGE)
     plan = _plan_of(service)
-    if as_correction and plan.cannot_correct:
-        raise CommandError(plan.cannot_correct, code=USAGE)
     work = _rebuild_of(plan, database_url, kafka, data_dir)
     with _at_work(work) as watched:
         if discard:
@@ -99,13 +97,14 @@ def _plan_of(name: str) -> "Plan":
 
 
 def _rebuild_of(plan: "Plan", database_url: str | None, kafka: str | None, data_dir: Path | None) -> "Rebuild":
+    from pipeline.rebuild.hands import cores
     from pipeline.rebuild.shadow import Rebuild
     from runtime.clock import clock_from
     from runtime.kafka import Broker
 
     broker = Broker.of(broker_settings(kafka, data_dir))
     clock = clock_from(clock_setting(data_dir))
-    return Rebuild(plan, database_address(database_url, data_dir), broker, clock.now)
+    return Rebuild(plan, database_address(database_url, data_dir), broker, clock.now, hands=cores())
 
 
 @contextmanager

@@ -38,13 +38,12 @@ def nothing_was_told(_: Connection, __: str, ___: str) -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a service is rebuilt. `corrects` says why a swap as a correction is not possible, None where it is."""
+    """How a service is rebuilt."""
 
     schema: ServiceSchema
     processor: Callable[[], Processor[Any]]
     tables: tuple[Compared, ...]
     carry: Carry = nothing_was_told
-    cannot_correct: str | None = None
 
     @property
     def live(self) -> str:

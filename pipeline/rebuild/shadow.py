@@ -19,9 +19,10 @@ from psycopg.conninfo import make_conninfo
 
 from pipeline.errors import PassingFault
 from pipeline.rebuild.compare import TableResult, compare
+from pipeline.rebuild.hands import Work, replay_by_hands
 from pipeline.rebuild.plan import Plan
 from pipeline.rebuild.swap import exchange, lock_live, wake_again
-from pipeline.replay import ReplayProgress, Target, replay
+from pipeline.replay import ReplayProgress, Target
 from pipeline.sources import backoff
 from runtime.database import Connection, Database
 from runtime.errors import RuntimeFault
@@ -44,13 +45,17 @@ def _unheard(_: ReplayProgress) -> None:
 
 @dataclass(frozen=True)
 class Rebuild:
-    """One rebuild of one service. Raises RebuildError, PassingFault, Fatal; the live tables are as they were then."""
+    """One rebuild of one service. Raises RebuildError, PassingFault, Fatal; the live tables are as they were then.
+
+    `hands`: how many processes replay; with more than one, `now` must be picklable.
+    """
 
     plan: Plan
     admin_url: str
     broker: Broker
     now: Callable[[], datetime]
     progressed: Callable[[ReplayProgress], None] = _unheard
+    hands: int = 1
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -106,8 +111,6 @@ class Rebuild:
         What was published stays as it was told. As a correction, what follows and was not told yet is told by the
         service itself, now. The tables that are replaced stay in `<schema>_old`.
         """
-        if as_correction and self.plan.cannot_correct:
-            raise RebuildError(self.plan.cannot_correct)
         self.catch_up()
         with self._connect(self.plan.live) as conn:
             try:
@@ -133,17 +136,11 @@ class Rebuild:
         database = Database(
             url=self.admin_url, schema=self.plan.shadow, application=f"dropfix-{self.plan.live}-rebuild"
         )
+        work = Work(self.plan.processor, database, self.broker, self.now)
         failures = 0
         while True:
             try:
-                return replay(
-                    self.plan.processor(),
-                    shadow=database,
-                    broker=self.broker,
-                    now=self.now,
-                    target=target,
-                    progressed=progressed,
-                )
+                return replay_by_hands(work, target, hands=self.hands, progressed=progressed)
             except PassingFault:
                 failures += 1
                 if failures > PASSING_FAULTS:

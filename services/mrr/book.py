@@ -14,6 +14,8 @@ from schemas.ids import derived_id
 from services.mrr.ledger import Row
 
 RowKey = tuple[str, int, int, int, str]
+OUT_OF_DATE = -1
+"""What a book is `under` that is to be brought up to date whatever is in force."""
 
 
 class Told(msgspec.Struct, frozen=True, array_like=True):

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import msgspec
 from psycopg import sql
 
 from pipeline.rebuild.plan import Compared, Plan
 from runtime.database import Connection
+from services.mrr.book import OUT_OF_DATE, Book
+from services.mrr.core import EMPTY_BOOK, State
 from services.mrr.processor import mrr
 from services.mrr.schema import MIGRATIONS
 from services.mrr.store import decode_state, encode_state
@@ -16,13 +17,16 @@ _CUSTOMER = ("workspace_id", "connection_id", "customer_id", "currency")
 _DELTAS = ("new", "reactivation", "expansion", "contraction", "churn", "policy", "source", "customers")
 
 _DIFFERING = sql.SQL(
-    "SELECT subject, workspace_id, l.state, s.state FROM {live}.customers l"
-    " JOIN {shadow}.customers s USING (subject, workspace_id) WHERE l.state <> s.state"
+    "SELECT subject, coalesce(s.workspace_id, l.workspace_id), l.state, s.state FROM {live}.customers l"
+    " FULL JOIN {shadow}.customers s USING (subject) WHERE l.state IS DISTINCT FROM s.state"
 )
-_KEEP = sql.SQL("UPDATE {shadow}.customers SET state = %s WHERE subject = %s")
+_KEEP = sql.SQL(
+    "INSERT INTO {shadow}.customers AS c (subject, workspace_id, state) VALUES (%s, %s, %s)"
+    " ON CONFLICT (subject) DO UPDATE SET state = excluded.state"
+)
 _NEVER_TOLD = sql.SQL(
-    "DELETE FROM {shadow}.movements s"
-    " WHERE NOT EXISTS (SELECT FROM {live}.movements l WHERE l.movement_id = s.movement_id)"
+    "DELETE FROM {shadow}.movements s WHERE NOT EXISTS (SELECT FROM {live}.movements l"
+    " WHERE l.movement_id = s.movement_id AND ROW(l.*) IS NOT DISTINCT FROM ROW(s.*))"
 )
 _TOLD = sql.SQL(
     "INSERT INTO {shadow}.movements SELECT * FROM {live}.movements l"
@@ -30,7 +34,7 @@ _TOLD = sql.SQL(
 )
 _AS_THEY_ARE = tuple(
     sql.SQL(statement.replace("kept", table))
-    for table in ("clocks", "days", "months")
+    for table in ("clocks", "deltas", "days", "months")
     for statement in ("DELETE FROM {shadow}.kept", "INSERT INTO {shadow}.kept SELECT * FROM {live}.kept")
 )
 """The domain clock's lead; and what the ledger adds up to, which is the live one's, row by row, by now."""
@@ -39,22 +43,28 @@ _AS_THEY_ARE = tuple(
 def carry(conn: Connection, live: str, shadow: str) -> Sequence[str]:
     """The ledger as it was told, each row under its id, over the facts as they were read again.
 
-    The rows that stand are equal; which rows were taken back on the way there, and so under which ids those that
-    stand were told, depends on the order in which the live service heard.
+    Where the rows that stand are equal, they may still differ in which were taken back on the way there, and so in the
+    ids under which those that stand were told: that depends on the order in which the live service heard. Where they
+    are not, what was told is kept all the same; whoever is decided again takes back what no longer follows.
     """
     names = {"live": sql.Identifier(live), "shadow": sql.Identifier(shadow)}
     differing = conn.execute(_DIFFERING.format(**names)).fetchall()
     with conn.cursor() as cursor:
-        kept = [(_carried(subject, workspace, was, now), subject) for subject, workspace, was, now in differing]
+        kept = [
+            (subject, workspace, _carried(subject, workspace, was, now)) for subject, workspace, was, now in differing
+        ]
         cursor.executemany(_KEEP.format(**names), kept)
     for statement in (_NEVER_TOLD, _TOLD, *_AS_THEY_ARE):
         conn.execute(statement.format(**names))
     return [subject for subject, *_ in differing]
 
 
-def _carried(subject: str, workspace_id: str, was: bytes, now: bytes) -> bytes:
-    told, state = decode_state(subject, workspace_id, was).book, decode_state(subject, workspace_id, now)
-    book = msgspec.structs.replace(state.book, told=told.told, recalled=told.recalled)
+def _carried(subject: str, workspace_id: str, was: bytes | None, now: bytes | None) -> bytes:
+    """The facts as they were read again, none where they are gone, and the book as it was told, empty where it never
+    was. It is to be brought up to date whatever it goes by."""
+    told = EMPTY_BOOK if was is None else decode_state(subject, workspace_id, was).book
+    state = State(subject, workspace_id) if now is None else decode_state(subject, workspace_id, now)
+    book = Book(told.told, told.recalled, state.book.due, under=OUT_OF_DATE)
     return encode_state(replace(state, book=book))
 
 
@@ -96,8 +106,4 @@ PLAN = Plan(
         ),
     ),
     carry=carry,
-    cannot_correct=(
-        "a difference in mrr's ledger is not swapped in as a correction: the deltas that days are summed from cannot be"
-        " brought to what was reported before. Restore the tables that differ, or rebuild with the code that wrote them"
-    ),
 )

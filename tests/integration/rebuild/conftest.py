@@ -80,13 +80,13 @@ class Rebuilt:
 
 
 @pytest.fixture
-def run_service(
+def make_service(
     kafka_bootstrap: str, topic_prefix: str, database_url: str, tmp_path: Path
 ) -> Iterator[Callable[[str], Rebuilt]]:
-    """Starts the service of a name; ended afterwards."""
+    """Prepares topics and tables of the service of a name, which does not run yet; ended afterwards."""
     consumers = []
 
-    def run(name: str) -> Rebuilt:
+    def make(name: str) -> Rebuilt:
         plan = service_named(name).rebuild()
         assert plan is not None
         places = (kafka_bootstrap, topic_prefix, database_url, tmp_path)
@@ -95,9 +95,20 @@ def run_service(
         )
         consumers.append(consumer)
         consumer.prepare(now=NOW)
-        consumer.start()
         return Rebuilt(consumer, plan)
 
-    yield run
+    yield make
     for consumer in consumers:
         consumer.close()
+
+
+@pytest.fixture
+def run_service(make_service: Callable[[str], Rebuilt]) -> Callable[[str], Rebuilt]:
+    """Starts the service of a name; ended afterwards."""
+
+    def run(name: str) -> Rebuilt:
+        service = make_service(name)
+        service.consumer.start()
+        return service
+
+    return run

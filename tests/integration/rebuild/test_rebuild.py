@@ -4,6 +4,8 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -17,12 +19,17 @@ from cli.commands.rebuild import add_to
 from cli.errors import CHECK_FAILED, USAGE, CommandError
 from pipeline.rebuild.compare import TableResult
 from pipeline.records import Record
+from pipeline.replay import replay
+from runtime.database import Database
 from runtime.migrations import migrate
-from schemas.catalogue import CHURN_SIGNAL, MRR_MOVEMENT
+from schemas.catalogue import CHURN_SIGNAL, MRR_MOVEMENT, STRIPE_SUBSCRIPTION_RAW
+from schemas.events.mrr_policy import DiscountPolicy
 from services.detector.core import SubjectState
 from services.detector.store import decode_state, encode_state
+from services.mrr.policy import Policy
+from services.mrr.processor import mrr
 from tests.fixtures.counting import eventually
-from tests.integration.rebuild.conftest import Account, Rebuilt
+from tests.integration.rebuild.conftest import NOW, Account, Rebuilt
 
 RunService = Callable[[str], Rebuilt]
 
@@ -156,10 +163,84 @@ def test_a_signal_that_follows_and_was_never_published_is_published_after_a_swap
     assert [event["state"] for event in opened if event["signal_id"] == signal_id] == ["opened", "opened"]
 
 
+def test_what_mrr_reported_stays_and_the_difference_is_told_as_corrections_after_a_swap(
+    make_service: RunService, account: Account
+) -> None:
+    service = make_service("mrr")
+    consumer, broker = service.consumer, service.rebuild.broker
+    consumer.produce(account.observer.look())
+    live = Database(url=consumer.database, schema="mrr", application="earlier")
+    replay(mrr(_EARLIER), shadow=live, broker=broker, now=lambda: NOW)
+    movements = "SELECT movement_id, kind, mrr_before, mrr_after, observed_at, policy_version FROM movements ORDER BY 1"
+    by_customer = "SELECT connection_id, customer_id, currency, mrr FROM balances WHERE mrr > 0 ORDER BY 1, 2, 3"
+    consumer.start()
+    consumer.settle()
+    reported, earlier, published = consumer.rows(movements), consumer.rows(by_customer), _movements(service)
+    refused = service.dropfix("rebuild", "mrr", "--swap")
+    assert refused.returncode == CHECK_FAILED
+    swapped = service.dropfix("rebuild", "mrr", "--resume", "--swap", "--as-correction")
+    assert swapped.returncode == 0, swapped.stderr
+    consumer.settle()
+
+    rows = consumer.rows(movements)
+    assert set(reported) < set(rows)
+    added = [row for row in rows if row not in set(reported)]
+    assert {row[1] for row in added} >= {"correction", "new"}
+    assert {(row[4], row[5]) for row in added} == {(NOW, "stripe/1")}
+    assert _movements(service) - published == {str(row[0]) for row in added}
+    now = consumer.rows(by_customer)
+    assert now != earlier
+    assert consumer.rows(_BY_LEDGER) == now
+    assert consumer.rows(_OF_THE_LAST_DAY) == consumer.rows(_BY_CURRENCY)
+    service.rebuild.make()
+    service.rebuild.catch_up()
+    assert unequal(service.rebuild.verify()) == []
+
+
+def test_a_comparison_from_the_topics_is_the_one_from_the_facts_that_are_kept(
+    make_service: RunService, account: Account, tmp_path: Path
+) -> None:
+    service, first = make_service("mrr"), account.observer.look()
+    whole = next(one for one in first if one.topic == STRIPE_SUBSCRIPTION_RAW.name)
+    service.consumer.produce([replace(one, value=b"{") if one is whole else one for one in first])
+    account.pass_time(30)
+    service.consumer.produce(account.observer.look())
+    service.consumer.start()
+    service.consumer.settle()
+    (letter,) = json.loads(service.dlq("list", "mrr", "--json").stdout)
+    (tmp_path / "mended").write_bytes(whole.value or b"")
+    assert service.dlq("replay", "mrr", letter["place"], "--mended", str(tmp_path / "mended")).exit_code == 0
+    waiting = "SELECT next_offset FROM offsets WHERE topic = 'mrr.retry.v1' AND next_offset > 0"
+    eventually("the letter is applied", lambda: service.consumer.rows(waiting) == [(1,)])
+    both = [service.dropfix("mrr", "compare", "--to", "profitwell", "--json", *more) for more in ((), ("--from-log",))]
+    assert [one.returncode for one in both] == [0, 0], both[1].stderr
+    kept, again = (json.loads(one.stdout) for one in both)
+    assert kept == again
+    assert any(month["difference"] for month in kept["months"])
+
+
+_EARLIER = Policy(version="earlier/1", week_factor="4.33", discounts=DiscountPolicy(forever=False))
+"""What the code that wrote the tables took for MRR."""
+
+
+def _movements(service: Rebuilt) -> set[str]:
+    """The ids of what was published."""
+    return {json.loads(record.value)["movement_id"] for record in service.consumer.published(MRR_MOVEMENT)}
+
+
+_BY_LEDGER = (
+    "SELECT connection_id, customer_id, currency, sum(mrr_after - mrr_before)::bigint FROM movements"
+    " GROUP BY 1, 2, 3 HAVING sum(mrr_after - mrr_before) > 0 ORDER BY 1, 2, 3"
+)
+_BY_CURRENCY = "SELECT currency, sum(mrr)::bigint FROM balances GROUP BY 1 ORDER BY 1"
+_OF_THE_LAST_DAY = (
+    "SELECT DISTINCT ON (currency) currency, mrr_end FROM analytics.mrr_daily ORDER BY currency, day DESC"
+)
+
+
 @pytest.mark.parametrize(
     ("arguments", "answer"),
     [
-        (("mrr", "--swap", "--as-correction"), "not swapped in as a correction"),
         (("mirror", "--as-correction"), "add --swap"),
         (("console",), "mirror, mrr, detector"),
     ],
