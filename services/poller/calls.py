@@ -15,6 +15,7 @@ import stripe
 from runtime.clock import Clock
 from runtime.logs import redact
 from schemas.versions import pack_version
+from services.poller.asked import Asked
 from services.poller.budget import Meter
 from services.poller.errors import UnreadableAnswer
 from services.poller.limits import Limits, full_jitter
@@ -29,22 +30,12 @@ LONGEST_ASKED = 30.0
 FORGOTTEN_HEADERS = frozenset({"user-agent", "x-stripe-client-user-agent", "x-stripe-client-telemetry"})
 
 
-@dataclass(frozen=True, slots=True)
-class CallMade:
-    """One request, for the audit: `stripe.api_call.v1` and the view `api_calls`. Never a key or a body."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallMade(Asked):
+    """One request, for the audit: `stripe.api_call.v1` and the view `api_calls`."""
 
     version: int
     at: datetime
-    endpoint: str
-    parameters: Mapping[str, str]
-    purpose: str
-    status: int | None
-    error: str | None
-    request_id: str | None
-    milliseconds: int
-    objects: int
-    reads_used: int
-    reads_allowed: int
 
 
 @dataclass(frozen=True, slots=True)

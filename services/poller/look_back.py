@@ -11,6 +11,7 @@ from psycopg.rows import dict_row
 from pipeline.records import LogPartition, Record
 from schemas.catalogue import RAW_TOPICS
 from schemas.partition import partition_of
+from services.poller.asked import Asked
 from services.poller.explain import Line, Step, call_of, steps_of
 from services.poller.kinds import Kind
 from services.poller.statements import statement
@@ -19,22 +20,12 @@ if TYPE_CHECKING:
     from runtime.kafka import Broker
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request to Stripe as its audit has it. `called_at` is domain time."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request(Asked):
+    """One request to Stripe as its audit has it. `called_at` is domain time, in UTC."""
 
     called_at: datetime
     connection_id: str
-    endpoint: str
-    parameters: Mapping[str, str]
-    purpose: str
-    status: int | None
-    error: str | None
-    request_id: str | None
-    milliseconds: int
-    objects: int
-    reads_used: int
-    reads_allowed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +57,7 @@ def requests_made(
 ) -> list[Request]:
     """The newest requests first; `failed` those alone that were refused or got no answer."""
     wanted = {"connection_id": connection_id, "purpose": purpose, "request_id": request_id}
-    with psycopg.connect(database, row_factory=dict_row) as conn:
+    with _open(database) as conn:
         rows = conn.execute(statement("calls"), {**wanted, "failed": failed, "limit": limit})
         return [Request(**row) for row in rows]
 
@@ -76,9 +67,14 @@ def histories(database: str, broker: "Broker", object_id: str) -> list[History]:
 
     Its records are looked for in the one partition that its subject lies on, from the beginning.
     """
-    with psycopg.connect(database, row_factory=dict_row) as conn:
+    with _open(database) as conn:
         known = conn.execute(statement("objects_named"), {"object_id": object_id}).fetchall()
         return [_history(conn, broker, row) for row in known]
+
+
+def _open(database: str) -> psycopg.Connection[dict[str, Any]]:
+    """A connection that gives instants in UTC, whatever the server's time zone."""
+    return psycopg.connect(database, row_factory=dict_row, options="-c timezone=UTC")
 
 
 def _history(conn: psycopg.Connection[dict[str, Any]], broker: "Broker", row: Mapping[str, Any]) -> History:

@@ -2,8 +2,10 @@
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from psycopg.sql import SQL, Identifier
 from typer.testing import CliRunner
 
 from services.poller.commands import commands
@@ -80,3 +82,12 @@ def test_requests_are_shown_as_stripes_own_log_shows_them(asking: Asking, stoppe
     newest = everything[0]
     assert shown("--request", newest["request_id"]) == [newest]
     assert f"GET {newest['endpoint']}" in run(stopped_poller, "calls")
+
+
+def test_instants_are_in_utc_whatever_the_time_zone_of_the_database(
+    asking: Asking, stopped_poller: RunningPoller
+) -> None:
+    name = urlsplit(stopped_poller.admin_url).path.strip("/")
+    stopped_poller.rows(SQL("ALTER DATABASE {} SET timezone TO 'Asia/Tokyo'").format(Identifier(name)))
+    (request,) = json.loads(run(stopped_poller, "calls", "--json", "--limit", "1"))
+    assert request["called_at"].endswith("+00:00")
