@@ -21,6 +21,7 @@ from schemas.catalogue import CONTROL_DECISION, DATA_PARTITIONS
 from schemas.errors import InvalidDecision
 from schemas.events.control import Decision
 from schemas.events.decisions import KINDS, Detail, read_detail
+from schemas.faults import faults_of
 from schemas.partition import partition_of
 
 READ_FIRST = (CONTROL_DECISION,)
@@ -89,8 +90,7 @@ def decode_decision(record: Record) -> Decision:
         if decision.kind in KINDS:
             read_detail(decision.kind, decision.detail)
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False)
-        raise BadRecord(f"it is no decision: {faults}") from error
+        raise BadRecord(f"it is no decision: {faults_of(error)}") from error
     except InvalidDecision as error:
         raise BadRecord(str(error)) from error
     return decision

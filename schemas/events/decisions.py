@@ -21,6 +21,7 @@ from schemas.currencies import is_currency
 from schemas.errors import InvalidDecision
 from schemas.events.base import Instant
 from schemas.events.mrr_policy import PolicyTerms
+from schemas.faults import faults_of
 
 LEAD = timedelta(minutes=1)
 """How far ahead of its making (machine time) a policy or a threshold takes effect, at least."""
@@ -289,8 +290,7 @@ def read_detail(name: str, detail: Mapping[str, Any]) -> Detail:
     try:
         return kind.detail.model_validate(dict(detail))
     except ValidationError as error:
-        faults = "; ".join(_told(fault) for fault in error.errors(include_url=False, include_input=False))
-        raise InvalidDecision(f"the detail of {name} is wrong: {faults}") from error
+        raise InvalidDecision(f"the detail of {name} is wrong: {faults_of(error)}") from error
 
 
 def check_decision(name: str, detail: Mapping[str, Any], *, connection_id: str | None) -> dict[str, Any]:
@@ -308,9 +308,3 @@ def check_decision(name: str, detail: Mapping[str, Any], *, connection_id: str |
     if (fault := read.fault()) is not None:
         raise InvalidDecision(f"the detail of {name} is wrong: {fault}")
     return read.model_dump(mode="json", exclude_unset=True)
-
-
-def _told(fault: Mapping[str, Any]) -> str:
-    where = ".".join(str(step) for step in fault["loc"])
-    message = str(fault["msg"]).removeprefix("Value error, ")
-    return f"{where}: {message}" if where else message

@@ -20,6 +20,7 @@ from schemas.envelope import RawAttributes
 from schemas.errors import EnvelopeError, InvalidDecision
 from schemas.events.control import Decision
 from schemas.events.product import ProductMessage
+from schemas.faults import faults_of
 from schemas.stripe import objects
 from schemas.stripe.parsing import parse_object
 from schemas.subjects import kept_key
@@ -87,8 +88,7 @@ def decode_user(record: Record) -> UserSaid | None:
     try:
         message = ProductMessage.model_validate_json(record.value or b"")
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False)
-        raise BadRecord(f"it is no message about a user: {faults}") from error
+        raise BadRecord(f"it is no message about a user: {faults_of(error)}") from error
     return user_said(message, record.envelope.workspace_id)
 
 

@@ -15,6 +15,7 @@ from schemas.events.base import Event
 from schemas.events.control import Decision
 from schemas.events.dunning import DunningEvent
 from schemas.events.stripe import RefreshResult
+from schemas.faults import faults_of
 from schemas.stripe import objects
 from schemas.stripe.parsing import parse_object
 from services.dunning.decisions import Ruling, ruling_of
@@ -157,7 +158,7 @@ def _value(record: Record, model: type[V]) -> V:
     try:
         return model.model_validate_json(record.value or b"")
     except ValidationError as error:
-        raise BadRecord(f"it is no {model.__name__}: {error.errors(include_url=False, include_input=False)}") from error
+        raise BadRecord(f"it is no {model.__name__}: {faults_of(error)}") from error
 
 
 _READERS: dict[str, Callable[[Record], Decoded]] = {

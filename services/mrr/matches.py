@@ -20,6 +20,7 @@ from pipeline.timers import wake_subjects
 from runtime.database import Connection
 from schemas.catalogue import PRODUCT_IDENTIFY
 from schemas.events.identity import IdentityMatch
+from schemas.faults import faults_of
 from schemas.subjects import product_subject, split_subject, stripe_subject
 from services.mrr.core import microseconds
 from services.mrr.facts import UserFact
@@ -63,8 +64,7 @@ def decode_match(record: Record) -> IdentityMatch:
     try:
         return IdentityMatch.model_validate_json(record.value or b"")
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False)
-        raise BadRecord(f"it is no match of a customer and a user: {faults}") from error
+        raise BadRecord(f"it is no match of a customer and a user: {faults_of(error)}") from error
 
 
 def keep_matches(tx: Tx, told: Sequence[Arrived[IdentityMatch]]) -> None:

@@ -24,6 +24,7 @@ from schemas.errors import EnvelopeError
 from schemas.events.control import Decision
 from schemas.events.identity import IdentityMatch
 from schemas.events.product import ProductMessage
+from schemas.faults import faults_of
 from schemas.stripe.parsing import parse_object
 from services.mrr.core import MrrCore, State, microseconds
 from services.mrr.errors import MrrError
@@ -73,8 +74,7 @@ def decode_user(record: Record) -> UserFact | None:
         message = ProductMessage.model_validate_json(record.value or b"")
         told = read_mrr(message)
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False)
-        raise BadRecord(f"it is no message about a user: {faults}") from error
+        raise BadRecord(f"it is no message about a user: {faults_of(error)}") from error
     except MrrError as error:
         raise BadRecord(str(error)) from error
     if told is None or message.user_id is None:

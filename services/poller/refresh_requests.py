@@ -11,6 +11,7 @@ from pipeline.processor import Timer, Tx
 from pipeline.records import Arrived, Record
 from schemas.catalogue import STRIPE_REFRESH_REQUEST, Topic
 from schemas.events.stripe import RefreshRequest
+from schemas.faults import faults_of
 from services.poller.refresh import Asked
 from services.poller.refresh_queue import ask
 
@@ -30,7 +31,7 @@ class RefreshRequests:
         try:
             request = RefreshRequest.model_validate_json(record.value or b"")
         except ValidationError as error:
-            raise BadRecord(f"it is no request: {error.errors(include_url=False, include_input=False)}") from error
+            raise BadRecord(f"it is no request: {faults_of(error)}") from error
         asked = Asked(
             request_id=request.request_id,
             workspace_id=record.envelope.workspace_id,
