@@ -44,12 +44,13 @@ def connect(api: ConsoleApi, *, stripe: str, password: str) -> str:
     """
     if not api.get("/api/workspaces")["workspaces"]:
         api.post("/api/setup", {"workspace": WORKSPACE, "email": EMAIL, "password": password})
-    if not api.get("/api/stripe/status")["connections"]:
+    if not api.get("/api/stripe/status", workspace=WORKSPACE)["connections"]:
         for kind, detail in ARMING:
             _decide(api, kind, detail)
         step("connecting the account with its restricted key")
         keys = told_by(stripe, "/_keys")["keys"]
-        api.post("/api/stripe/connect", {"key": next(key["secret"] for key in keys if key["name"] == "full")})
+        full = next(key["secret"] for key in keys if key["name"] == "full")
+        api.post("/api/stripe/connect", {"key": full, "workspace": WORKSPACE})
         prove_sender(api)
     return str(api.post("/api/sign_in_link", {"email": EMAIL})["url"])
 
@@ -68,13 +69,14 @@ def prove_sender(api: ConsoleApi) -> None:
 
 
 def _test_of(api: ConsoleApi, decision_id: str) -> dict[str, Any] | None:
-    tests: list[dict[str, Any]] = api.get("/api/decisions")["sender_tests"]
+    tests: list[dict[str, Any]] = api.get("/api/decisions", workspace=WORKSPACE)["sender_tests"]
     return next((test for test in tests if test["decision_id"] == decision_id), None)
 
 
 def _decide(api: ConsoleApi, kind: str, detail: dict[str, Any]) -> dict[str, Any]:
     why = "the demo comes armed, to its own sink"
-    decided: dict[str, Any] = api.post("/api/decisions", {"kind": kind, "detail": detail, "why": why})
+    body = {"kind": kind, "detail": detail, "why": why, "workspace": WORKSPACE}
+    decided: dict[str, Any] = api.post("/api/decisions", body)
     return decided
 
 
