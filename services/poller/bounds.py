@@ -4,8 +4,8 @@ The one table behind `docs/polling.md`, `dropfix poller bounds`, and the test th
 each change is in the topics in time. Pure.
 
 A bound counts from the change in Stripe to the poll that publishes it. It holds while nothing is left out for the read
-budget (the card says when something is), Stripe answers, and no more than twenty objects a poll have to be read alone;
-beside it stands Stripe's own delay: less than a minute for search.
+budget (the card says when something is), Stripe answers, and no more objects a poll have to be read alone than
+`plan.singles_of` gives; beside it stands Stripe's own delay: less than a minute for search.
 """
 
 from dataclasses import dataclass

@@ -17,7 +17,9 @@ from services.poller.plan import (
     FINDS,
     FLOOR_CYCLE,
     LARGE,
+    SINGLES,
     SLOT_CYCLE,
+    SUBSCRIPTIONS_A_SINGLE,
     Sizes,
     Tier,
     letters_of,
@@ -122,7 +124,8 @@ def _bounds() -> Iterator[str]:
     yield (
         "From the change in Stripe to its record, at the latest. Where the account has no search and that makes a"
         " difference, the second figure holds. Beside them stands Stripe's own delay of search (less than a minute; in"
-        " an outage up to an hour). At most twenty objects a poll are read alone; what is beyond waits for the next."
+        f" an outage up to an hour). At most {SINGLES} objects a poll are read alone, or one for every"
+        f" {SUBSCRIPTIONS_A_SINGLE:,} subscriptions where those are more; what is beyond waits for the next."
     )
     yield ""
     yield f"| change | found by | {' | '.join(example.name for example in EXAMPLES)} |"

@@ -34,6 +34,9 @@ SEARCH_OVERLAP = 3600
 YOUNG_INVOICE = 3 * 3600
 CANCELED_LOOKBACK = 86_400
 LARGE = 12_000
+SINGLES = 20
+SUBSCRIPTIONS_A_SINGLE = 2_500
+"""Where the account has more of them than twenty times this, a poll reads more than `SINGLES` objects alone."""
 
 HOT: tuple[str, ...] = ("A", "B", "D", "E", "F", "I")
 """Calls with a cursor that only moves forward."""
@@ -99,6 +102,12 @@ def tier_of(sizes: Sizes, *, allowed: int) -> Tier:
     if allowed < 4 * POLLS_A_DAY * 30:
         return "floor"
     return "normal" if sizes.subscriptions <= LARGE else "large"
+
+
+def singles_of(sizes: Sizes) -> int:
+    """Objects that a poll reads alone at most, as far as the budget goes: a large account has as many at every poll
+    (each renewal's invoice is read once its charge is there)."""
+    return max(SINGLES, sizes.subscriptions // SUBSCRIPTIONS_A_SINGLE)
 
 
 def lent_to_customers(sizes: Sizes) -> int:

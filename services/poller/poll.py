@@ -19,7 +19,7 @@ from services.poller.follow import (
     subscriptions_to_look_at,
     unmatched_customers,
 )
-from services.poller.kinds import Kind
+from services.poller.kinds import KINDS, Kind
 from services.poller.plan import (
     HOT,
     ONE_CALL,
@@ -34,6 +34,7 @@ from services.poller.plan import (
     lent_to_customers,
     letter_for,
     letters_of,
+    singles_of,
     tier_of,
 )
 from services.poller.publish import Effect
@@ -53,7 +54,6 @@ from services.poller.store import (
 )
 from services.poller.together import together
 
-FOCUSED_A_POLL = 20
 FOLLOWED = 3
 """How often what was read alone is followed further: a charge to its invoice, the invoice to its subscription."""
 MEASURE_EVERY = 12
@@ -101,7 +101,7 @@ class Poll:
         await self._read_all(letters, known, sizes, tier)
         extras = extras_of(tier, tick)[: session.meter.timed_left]
         await self._read_all(extras, known, sizes, tier, extra=True)
-        room = await self._look_closer(min(FOCUSED_A_POLL, session.meter.timed_left))
+        room = await self._look_closer(min(singles_of(sizes), session.meter.timed_left))
         if tier in ONE_CALL and self._attempted and "A" not in extras and session.meter.timed_left:
             await self._read_all(("A",), known, sizes, tier, extra=True)
             await self._look_closer(min(room, session.meter.timed_left))
@@ -214,21 +214,23 @@ class Poll:
         intents = intents_to_look_at(news.values())
         ids = subscriptions_to_look_at(news.values()) + charges_to_look_at(news.values()) + intents
         disputed, self._disputed = self._disputed, {}
+        readable = [kind for kind in KINDS if self._reader.capabilities.can_read(kind)]
 
         def choose(conn: Connection) -> list[tuple[Kind, str]]:
             make_due(conn, session.connection_id, ids, now=now, since=self._began)
             unknown: list[tuple[Kind, str]] = [
-                ("payment_intent", one) for one in new_ids(conn, session.connection_id, intents)
+                ("payment_intent", one)
+                for one in new_ids(conn, session.connection_id, intents)
+                if "payment_intent" in readable
             ]
-            due = due_objects(conn, session.connection_id, now=now, limit=room) if room > 0 else []
+            due = due_objects(conn, session.connection_id, readable, now=now, limit=room) if room > 0 else []
             return [*unknown, *due][: max(0, room)]
 
-        chosen = [(kind, object_id) for object_id, kind in disputed.items()]
+        chosen = [(kind, object_id) for object_id, kind in disputed.items() if kind in readable]
         chosen += await session.shell.outside.run(choose)
-        readable = [(kind, object_id) for kind, object_id in chosen if self._reader.capabilities.can_read(kind)]
-        for outcome in await together(session.read_alone(kind, object_id) for kind, object_id in readable):
+        for outcome in await together(session.read_alone(kind, object_id) for kind, object_id in chosen):
             self._note(outcome)
-        return room - len(readable)
+        return room - len(chosen)
 
     async def _find_invoices(self, news: dict[str, Changed], room: int) -> int:
         """Charges that newly settled: their invoices are due, and one that is on no known invoice (a renewal's was a

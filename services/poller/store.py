@@ -117,9 +117,12 @@ def move_cursor(conn: Connection, connection_id: str, name: str, to: Cursor) -> 
     conn.execute(statement("move_cursor"), {**columns, "pass_version": to.pass_version})
 
 
-def due_objects(conn: Connection, connection_id: str, *, now: int, limit: int) -> list[tuple[Kind, str]]:
-    """Objects to be read alone, longest due first."""
-    rows = conn.execute(statement("due_objects"), {"connection_id": connection_id, "now": now, "limit": limit})
+def due_objects(
+    conn: Connection, connection_id: str, kinds: Sequence[Kind], *, now: int, limit: int
+) -> list[tuple[Kind, str]]:
+    """Objects of these kinds that are to be read alone, longest due first."""
+    columns = {"connection_id": connection_id, "kinds": list(kinds), "now": now, "limit": limit}
+    rows = conn.execute(statement("due_objects"), columns)
     return [(cast(Kind, kind), object_id) for object_id, kind in rows]
 
 

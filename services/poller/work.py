@@ -32,6 +32,8 @@ from services.poller.validate import say_abilities, validate
 LONGEST_WAIT = 300.0
 REPROBE_EVERY = 288
 """Polls after which permissions that were missing are tried again: a day."""
+OWN_FAULT = "DropFix met a fault of its own while it read this account; it tries again."
+SEE_THE_LOG = "If it stays, the poller's log says what it was: look for “an unforeseen fault”."
 log = get_logger(__name__)
 
 
@@ -52,6 +54,9 @@ class Work:
         except (BrokerError, psycopg.Error) as error:
             log.warning("interrupted", connection_id=lease.connection_id, reason=str(error))
             left = self._again(lease)
+        except Exception as error:
+            log.exception("an unforeseen fault", connection_id=lease.connection_id)
+            left = await self._unforeseen(lease, error)
         await self._write_down()
         await self.shell.outside.run(lambda conn: leases.release(conn, lease.owner, left))
 
@@ -129,6 +134,14 @@ class Work:
             await say(self.shell, lease.connection_id, state=state, next_poll_at=None, **said)
             return self._leave(lease, phase="stopped", wait=0.0)
         await say(self.shell, lease.connection_id, **said)
+        return self._again(lease)
+
+    async def _unforeseen(self, lease: Lease, error: Exception) -> Release:
+        """A fault of our own: other connections go on, this one is tried again, each time after a longer pause."""
+        await self._refuse_what_was_asked(lease, OWN_FAULT)
+        await say(
+            self.shell, lease.connection_id, reason=OWN_FAULT, remedy=SEE_THE_LOG, last_error=type(error).__name__
+        )
         return self._again(lease)
 
     async def _refuse_what_was_asked(self, lease: Lease, reason: str) -> None:

@@ -36,7 +36,7 @@ SELECT coalesce(sum(succeeded), 0) FROM transaction_days WHERE connection_id = %
 
 -- name: due_objects
 SELECT object_id, kind FROM objects
-WHERE connection_id = %(connection_id)s AND due_at <= %(now)s AND NOT deleted
+WHERE connection_id = %(connection_id)s AND due_at <= %(now)s AND NOT deleted AND kind = ANY(%(kinds)s)
 ORDER BY due_at LIMIT %(limit)s
 
 -- name: put_off

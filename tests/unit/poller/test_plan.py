@@ -17,6 +17,7 @@ from services.poller.plan import (
     letter_for,
     letters_of,
     pages_of,
+    singles_of,
     slowed,
     tier_of,
 )
@@ -100,6 +101,13 @@ def test_a_cursor_stays_at_the_newest_object_while_there_is_news() -> None:
     assert advanced("A", NOW - 60, NOW - 60, began=NOW) == NOW - 60
     assert advanced("A", NOW - 500, None, began=NOW) == NOW - 500
     assert advanced("A", None, NOW - 9_000, began=NOW) == NOW - 9_000
+
+
+@pytest.mark.parametrize(("subscriptions", "singles"), [(0, 20), (12_000, 20), (100_000, 40), (1_000_000, 400)])
+def test_a_large_account_has_more_objects_read_alone(subscriptions: int, singles: int) -> None:
+    """A renewal's invoice is known as a draft, and read once its charge is there: there are some at every poll."""
+    renewals_a_poll = subscriptions / 30 / POLLS_A_DAY
+    assert singles_of(Sizes(subscriptions=subscriptions)) == singles >= 2 * renewals_a_poll
 
 
 @pytest.mark.parametrize("letter", "ABDEFI")
