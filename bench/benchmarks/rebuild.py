@@ -6,16 +6,17 @@ ledger, the dearest there is. Compared with what the same bulk reader reads with
 
 import os
 import time
-from datetime import UTC, datetime
 from uuid import uuid4
 
 from bench.accounts import account, raw_records
 from bench.measurement import Measurement
 from bench.servers import Servers, Tell
 from pipeline.log import LogReader
+from pipeline.rebuild.hands import Work, cores, replay_by_hands
 from pipeline.records import LogPartition
-from pipeline.replay import replay
+from pipeline.replay import Target
 from pipeline.sources.bulk import read_bulk
+from runtime.clock import RealClock
 from runtime.database import Database
 from runtime.kafka import Broker, Producer, create_topics
 from runtime.migrations import migrate
@@ -41,7 +42,8 @@ def run(servers: Servers, tell: Tell) -> Measurement:
     with servers.fresh_database() as database:
         migrate(database, [MIGRATIONS])
         shadow = Database(url=database, schema=MIGRATIONS.schema, application="bench")
-        told = replay(mrr(), shadow=shadow, broker=broker, now=lambda: datetime.now(UTC))
+        work = Work(mrr, shadow, broker, RealClock().now)
+        told = replay_by_hands(work, Target(_ends(broker), {}), hands=cores(), progressed=lambda _: None)
     if told.records != count:
         raise RuntimeError(f"{told.records:,} of {count:,} records were replayed")
     return Measurement(
@@ -69,12 +71,18 @@ def _publish(broker: Broker, customers: int) -> int:
 
 def _plain_rate(broker: Broker, count: int) -> float:
     """Records a second that the bulk reader reads and nobody looks at."""
-    places = [LogPartition(topic.name, number) for topic in INPUTS for number in range(topic.partitions)]
-    log = LogReader(broker, client_id="bench")
-    ends = log.ends(places)
-    log.close()
+    ends = _ends(broker)
     began = time.perf_counter()
     read = sum(len(batch) for batch in read_bulk(broker, start=dict.fromkeys(ends, 0), until=ends))
     if read != count:
         raise RuntimeError(f"{read:,} of {count:,} records were read")
     return read / (time.perf_counter() - began)
+
+
+def _ends(broker: Broker) -> dict[LogPartition, int]:
+    places = [LogPartition(topic.name, number) for topic in INPUTS for number in range(topic.partitions)]
+    log = LogReader(broker, client_id="bench")
+    try:
+        return dict(log.ends(places))
+    finally:
+        log.close()
