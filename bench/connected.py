@@ -83,8 +83,7 @@ def connected_poller(servers: Servers, base: str, **environment: str) -> Iterato
             "DROPFIX_LOG_LEVEL": "ERROR",
             "STRIPE_API_BASE": base,
         }
-        command = [*os.environ.get("BENCH_UNDER", "").split(), sys.executable, "-m", "services.poller"]
-        process = subprocess.Popen(command, env=os.environ | settings | environment)
+        process = subprocess.Popen([sys.executable, "-m", "services.poller"], env=os.environ | settings | environment)
         try:
             with psycopg.connect(database, autocommit=True) as conn:
                 conn.execute("INSERT INTO control.workspaces VALUES (%s, 'Acme', now())", (WORKSPACE,))
