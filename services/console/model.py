@@ -8,12 +8,13 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Who is signed in, and to which workspace."""
+    """Who is signed in, and to which workspace. `shows_test`: this browser asked for the figures of test mode."""
 
     member_id: str
     email: str
     workspace_id: str
     workspace_name: str
+    shows_test: bool = False
 
 
 @dataclass(frozen=True, slots=True)

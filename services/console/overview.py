@@ -29,10 +29,11 @@ ALWAYS_SHOWN = ("payment_failed", "subscription_lapsed")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The connections whose figures are shown, all of one mode."""
+    """The connections whose figures are shown, all of one mode. `both`: there are those of the other mode too."""
 
     mode: Mode
     watched: tuple[Watched, ...]
+    both: bool = False
 
     @property
     def connection_ids(self) -> list[str]:
@@ -56,13 +57,14 @@ class Scope:
         return sum(known) if known and len(known) == len(counts) else None
 
 
-def scope_of(watched: Sequence[Watched]) -> Scope:
-    """The live connections that Stripe accepted; the test ones only while there is no live one."""
+def scope_of(watched: Sequence[Watched], *, shows_test: bool = False) -> Scope:
+    """The live connections that Stripe accepted; the test ones while there is no live one, or apart, when asked for."""
     accepted = [each for each in watched if each.accepted]
     live = tuple(each for each in accepted if each.livemode)
-    if live:
-        return Scope("live", live)
-    return Scope("test", tuple(accepted)) if accepted else Scope("none", ())
+    test = tuple(each for each in accepted if not each.livemode)
+    if live and not (test and shows_test):
+        return Scope("live", live, both=bool(test))
+    return Scope("test", test, both=bool(live)) if test else Scope("none", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ class Overview:
     signals: Mapping[str, SignalCount] | None
     catching_up: bool
     users_alone: int | None = None
+    both: bool = False
 
     @property
     def open_signals(self) -> int | None:
@@ -121,6 +124,7 @@ def overview_of(scope: Scope, figures: Figures) -> Overview:
         signals=figures.signals,
         catching_up=scope.catching_up,
         users_alone=figures.users_alone,
+        both=scope.both,
     )
 
 

@@ -124,7 +124,10 @@ class Store:
         """Who holds this session, None where it ended."""
         with self._transaction() as db:
             found = db.execute(_ACCESS["session"], {"token_hash": digest(token), "at": at}).fetchone()
-        return None if found is None else Member(*(str(value) for value in found))
+        if found is None:
+            return None
+        member_id, email, workspace_id, workspace_name = map(str, found)
+        return Member(member_id, email, workspace_id, workspace_name)
 
     def end_session(self, token: str) -> None:
         """Let go of a session; nothing where it is over already."""

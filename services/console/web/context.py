@@ -1,7 +1,7 @@
 """What the pages are given: the parts of the console, and who is asking."""
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Annotated
 
@@ -63,8 +63,12 @@ class Console:
     limits: Limits = field(default_factory=Limits)
 
     def scope(self, workspace_id: str) -> Scope:
-        """The connections whose figures this workspace is shown."""
+        """The connections whose figures count for this workspace."""
         return scope_of(self.connections.watched(workspace_id))
+
+    def scope_for(self, member: Member) -> Scope:
+        """The connections whose figures this member is shown."""
+        return scope_of(self.connections.watched(member.workspace_id), shows_test=member.shows_test)
 
 
 def console_of(request: Request) -> Console:
@@ -75,7 +79,7 @@ def console_of(request: Request) -> Console:
 
 ConsoleHere = Annotated[Console, Depends(console_of)]
 
-SESSION_COOKIE, FORM_COOKIE = "dropfix_session", "dropfix_form"
+SESSION_COOKIE, FORM_COOKIE, MODE_COOKIE = "dropfix_session", "dropfix_form", "dropfix_mode"
 
 
 def cookie_name(console: Console, name: str) -> str:
@@ -112,7 +116,7 @@ def signed_in(request: Request, console: ConsoleHere) -> Member:
     member = console.store.session(token, console.clock.machine_now()) if token else None
     if member is None:
         raise NotSignedIn
-    return member
+    return replace(member, shows_test=request.cookies.get(cookie_name(console, MODE_COOKIE)) == "test")
 
 
 MemberHere = Annotated[Member, Depends(signed_in)]

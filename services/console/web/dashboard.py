@@ -24,7 +24,7 @@ _Text = Annotated[str, Query(max_length=200)]
 def overview_page(request: Request, console: ConsoleHere, member: MemberHere) -> Response:
     """The numbers of the shown connections, the latest signals, the days of MRR, and what is being won back."""
     watched = console.connections.watched(member.workspace_id)
-    scope = scope_of(watched)
+    scope = scope_of(watched, shows_test=member.shows_test)
     now, machine_now = console.clock.now(), console.clock.machine_now()
     overview = overview_of(scope, console.figures.figures(member.workspace_id, scope, now))
     return render(
@@ -58,7 +58,7 @@ def customers_page(
     id: _Text = "",
 ) -> Response:
     """Customers, by search or by the currency they pay in."""
-    scope = console.scope(member.workspace_id)
+    scope = console.scope_for(member)
     figures = console.figures.figures(member.workspace_id, scope, console.clock.now())
     page = console.figures.customers(
         member.workspace_id, scope, search=q.strip(), currency=currency, after=_place(after, id)
@@ -78,7 +78,7 @@ def customers_page(
 @router.get("/customers/{customer_id}")
 def customer_page(request: Request, console: ConsoleHere, member: MemberHere, customer_id: str) -> Response:
     """One customer with its subscriptions, users and signals; 404 where the workspace has no such customer."""
-    scope = console.scope(member.workspace_id)
+    scope = console.scope_for(member)
     customer = console.figures.customer(member.workspace_id, scope, customer_id)
     if customer is None:
         raise Refused(
@@ -112,7 +112,7 @@ def signals_page(
     id: _Text = "",
 ) -> Response:
     """Signals that are open, or those of the last days, of all kinds or one."""
-    scope, now = console.scope(member.workspace_id), console.clock.now()
+    scope, now = console.scope_for(member), console.clock.now()
     known = code if code in SIGNAL_NAMES else None
     wanted = SignalFilter(
         code=known, only_open=show == "open", since=scope.recent_since(now) if show == "recent" else None

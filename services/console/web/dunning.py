@@ -39,13 +39,14 @@ def dunning_page(
     id: _Text = "",
 ) -> Response:
     """What was recovered and is at stake, and the episodes of one group."""
-    scope = console.scope(member.workspace_id)
+    scope = console.scope_for(member)
     place = Place(after, id) if after and id else None
     return render(
         request,
         "dunning.html",
         member=member,
         mode=scope.mode,
+        both=scope.both,
         catching_up=scope.catching_up,
         recovery=console.episodes.recovery(member.workspace_id, scope, console.clock.now()),
         after_steps=console.episodes.after_steps(member.workspace_id, scope),
@@ -60,7 +61,7 @@ def dunning_page(
 @router.get("/dunning/{episode_id}")
 def episode_page(request: Request, console: ConsoleHere, member: MemberHere, episode_id: str) -> Response:
     """One episode with its invoices and emails; 404 where the workspace has no such episode."""
-    scope = console.scope(member.workspace_id)
+    scope = console.scope_for(member)
     return render(
         request,
         "episode.html",
@@ -77,7 +78,7 @@ def decide(console: ConsoleHere, member: MemberHere, form: FormHere, episode_id:
     detail: dict[str, Any] = (
         {"customer_id": episode.customer_id} if episode.customer_id else {"user_id": episode.user_id}
     )
-    emails = console.episodes.emails(member.workspace_id, console.scope(member.workspace_id), episode_id)
+    emails = console.episodes.emails(member.workspace_id, console.scope_for(member), episode_id)
     if step and any(str(email.step) == step and act in email.acts for email in emails):
         detail |= {"episode_id": episode_id, "step": int(step)}
     elif step or act not in episode.acts:
@@ -110,19 +111,21 @@ def unsubscribe(request: Request, console: ConsoleHere, token: str) -> Response:
     workspace_id, subject = _whom(request, console, token)
     scope, owner = split_subject(subject)
     by_hand = scope == workspace_id
-    console.decisions.decide(
-        workspace_id,
-        "dunning.suppress",
-        {"user_id" if by_hand else "customer_id": owner, "reason": "unsubscribed"},
-        decided_by=CUSTOMER,
-        connection_id=None if by_hand else scope,
-        why="the link in an email",
-    )
+    whom, connection_id = {"user_id" if by_hand else "customer_id": owner}, None if by_hand else scope
+    if not console.decisions.is_suppressed(workspace_id, whom, connection_id=connection_id):
+        console.decisions.decide(
+            workspace_id,
+            "dunning.suppress",
+            {**whom, "reason": "unsubscribed"},
+            decided_by=CUSTOMER,
+            connection_id=connection_id,
+            why="the link in an email",
+        )
     return render(request, "unsubscribe.html", company=_company(console, workspace_id), done=True)
 
 
 def _episode(console: Console, member: Member, episode_id: str) -> Episode:
-    found = console.episodes.episode(member.workspace_id, console.scope(member.workspace_id), episode_id)
+    found = console.episodes.episode(member.workspace_id, console.scope_for(member), episode_id)
     if found is None:
         raise Refused("no_episode", "There is no such episode here.", "See the list.", HTTPStatus.NOT_FOUND)
     return found

@@ -57,7 +57,7 @@ async def _not_signed_in(request: Request, _: Exception) -> Response:
 
 async def _malformed(request: Request, error: Exception) -> Response:
     faults = error.errors() if isinstance(error, RequestValidationError) else ()
-    names = ", ".join(sorted({str(fault["loc"][-1]) for fault in faults}))
+    names = ", ".join(sorted({str(fault["loc"][-1]) for fault in faults if "[" not in str(fault["loc"][-1])}))
     return answer(
         request, Refused("malformed", f"The request is malformed: {names}.", "", HTTPStatus.UNPROCESSABLE_ENTITY)
     )

@@ -13,6 +13,7 @@ from services.console.web import (
     intake_api,
     integrations,
     mail_hook,
+    mode,
     mrr,
     operator_api,
     people,
@@ -40,7 +41,7 @@ def add_to(app: FastAPI) -> None:
     """Routes, files and failures."""
     for part in (sign_in, dashboard, people, dunning, integrations, workspace, recovery_settings, tracking, stream):
         app.include_router(part.router)
-    for part in (calls, operator_api, mrr, intake_api, mail_hook, health):
+    for part in (calls, mode, operator_api, mrr, intake_api, mail_hook, health):
         app.include_router(part.router)
     app.mount("/static", VersionedFiles(directory=STATIC), name="static")
     add_failures(app)

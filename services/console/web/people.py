@@ -33,7 +33,7 @@ def users_page(
     id: _Text = "",
 ) -> Response:
     """Users without a customer, all users, or customers of whom no user is known."""
-    scope, q = console.scope(member.workspace_id), q.strip()
+    scope, q = console.scope_for(member), q.strip()
     place = Place(after, id) if after and id else None
     users = customers = None
     if show == "customers":
@@ -58,7 +58,7 @@ def match_page(
     request: Request, console: ConsoleHere, member: MemberHere, *, user: _Id = "", customer: _Id = "", q: _Text = ""
 ) -> Response:
     """Of a user, the customers that it may be; of a customer, the users. Without a search, those with its address."""
-    scope, q = console.scope(member.workspace_id), q.strip()
+    scope, q = console.scope_for(member), q.strip()
     known_user = _user(console, member, user) if user else None
     known_customer = _customer(console, member, customer) if customer and not user else None
     one = known_user or known_customer
@@ -102,7 +102,7 @@ def match(console: ConsoleHere, member: MemberHere, form: FormHere) -> Response:
 
 
 def _customer(console: Console, member: Member, customer_id: str) -> Customer:
-    found = console.figures.customer(member.workspace_id, console.scope(member.workspace_id), customer_id)
+    found = console.figures.customer(member.workspace_id, console.scope_for(member), customer_id)
     if found is None:
         raise _nobody()
     return found

@@ -138,6 +138,23 @@ def test_live_figures_stand_alone_once_there_is_a_live_account(console: RunningC
     assert "Test mode" not in company.browser.get("/").text
 
 
+def test_test_mode_is_shown_apart_from_live_mode_when_asked_for(console: RunningConsole, company: Company) -> None:
+    test = connected(console, company)
+    add_customer(console, company, test, "trial-run")
+    company.browser.connect(STRIPE_KEY.replace("_test_", "_live_"))
+    live = console.poller_says(company, "live", livemode=True)
+    add_customer(console, company, live, "paying", livemode=True)
+    assert "Show test mode" in company.browser.get("/").text
+    assert company.browser.send("/", "/mode", {"mode": "test"}).status_code == 303
+    shown = company.browser.get("/customers").text
+    assert "trial-run" in shown
+    assert "paying" not in shown
+    assert company.browser.get("/customers/trial-run").status_code == 200
+    assert company.browser.get("/customers/paying").status_code == 404
+    assert company.browser.send("/", "/mode", {"mode": "live"}).status_code == 303
+    assert "paying" in company.browser.get("/customers").text
+
+
 def test_two_workspaces_never_see_each_other(console: RunningConsole, company: Company) -> None:
     other = console.company("Other")
     mine, theirs = connected(console, company), connected(console, other)

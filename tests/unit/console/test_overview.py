@@ -18,6 +18,9 @@ def test_test_accounts_count_only_while_there_is_no_live_one() -> None:
     test, live = watched("test", "live", live=False), watched("live", "live", live=True)
     assert (scope_of([test]).mode, scope_of([test]).connection_ids) == ("test", ["test"])
     assert (scope_of([test, live]).mode, scope_of([test, live]).connection_ids) == ("live", ["live"])
+    assert scope_of([test, live], shows_test=True).connection_ids == ["test"]
+    assert scope_of([live], shows_test=True).connection_ids == ["live"]
+    assert [scope_of(found).both for found in ([test], [live], [test, live])] == [False, False, True]
 
 
 def test_a_live_key_that_stripe_has_not_accepted_does_not_hide_the_test_figures() -> None:
