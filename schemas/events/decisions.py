@@ -294,7 +294,8 @@ def read_detail(name: str, detail: Mapping[str, Any]) -> Detail:
 
 
 def check_decision(name: str, detail: Mapping[str, Any], *, connection_id: str | None) -> dict[str, Any]:
-    """The detail as it is to be written: what was given, checked. Raises InvalidDecision."""
+    """The detail as it is to be written: what was given, checked; a null is something left out. Raises
+    InvalidDecision."""
     kind = kind_named(name)
     if unknown := sorted(set(detail) - set(kind.detail.model_fields)):
         fields = ", ".join(kind.detail.model_fields) or "no fields"
@@ -307,4 +308,4 @@ def check_decision(name: str, detail: Mapping[str, Any], *, connection_id: str |
             raise InvalidDecision(f"{name} names the customer {read.customer_id} without its connection")
     if (fault := read.fault()) is not None:
         raise InvalidDecision(f"the detail of {name} is wrong: {fault}")
-    return read.model_dump(mode="json", exclude_unset=True)
+    return read.model_dump(mode="json", exclude_unset=True, exclude_none=True)

@@ -157,6 +157,13 @@ class Decisions:
             rows = db.execute(_SQL["history"], parameters).fetchall()
         return [Entry(_decision_of(row[:9]), by=row[9] or row[5]) for row in rows]
 
+    def is_suppressed(self, workspace_id: str, whom: Mapping[str, str], *, connection_id: str | None) -> bool:
+        """Whether the customer of a connection, or the user, that `whom` names is not to be mailed already."""
+        parameters = {"workspace_id": workspace_id, "connection_id": connection_id, "whom": Jsonb(dict(whom))}
+        with self._pool.connection(timeout=BORROW_WITHIN_S) as db:
+            row = db.execute(_SQL["is_suppressed"], parameters).fetchone()
+        return bool(row and row[0])
+
     def suppressed(self, workspace_id: str, emails: Iterable[str]) -> set[str]:
         """Those of these addresses (lower case) that are not to be mailed already."""
         parameters = {"workspace_id": workspace_id, "emails": list(emails)}
@@ -178,7 +185,7 @@ def decided_of(rows: list[tuple[Any, ...]], now: datetime) -> Decided:
     given: dict[str, dict[str, Any]] = {}
     for kind, detail, _ in rows:
         before = given.get(kind, {}) if kind in _IN_PARTS else {}
-        given[kind] = {**before, **detail}
+        given[kind] = {**before, **_told(detail)}
     ahead = [effective_at for _, _, effective_at in rows if effective_at > now]
     sender, sending = given.get("dunning.sender"), given.get("dunning.sending")
     return Decided(
@@ -197,10 +204,15 @@ def _policy_of(changes: Iterable[Mapping[str, Any]]) -> DunningPolicy:
     policy = USUAL_DUNNING
     for change in changes:
         try:
-            policy = DunningPolicy(**{**policy.model_dump(), **change})
+            policy = DunningPolicy(**{**policy.model_dump(), **_told(change)})
         except ValidationError:
             continue
     return policy
+
+
+def _told(detail: Mapping[str, Any]) -> dict[str, Any]:
+    """What a detail says: a null is something left out, to the services as well."""
+    return {name: value for name, value in detail.items() if value is not None}
 
 
 def new_decision(

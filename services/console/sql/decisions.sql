@@ -18,6 +18,12 @@ ORDER BY d.decided_at DESC, d.decision_id DESC LIMIT %(limit)s
 SELECT kind, detail, effective_at FROM decisions
 WHERE workspace_id = %(workspace_id)s AND kind = ANY(%(kinds)s) ORDER BY effective_at, decision_id
 
+-- name: is_suppressed
+SELECT NOT coalesce((detail ->> 'lifted')::boolean, false) FROM decisions
+WHERE workspace_id = %(workspace_id)s AND kind = 'dunning.suppress'
+    AND connection_id IS NOT DISTINCT FROM %(connection_id)s AND detail @> %(whom)s
+ORDER BY effective_at DESC, decision_id DESC LIMIT 1
+
 -- name: suppressed
 SELECT email FROM (
     SELECT DISTINCT ON (lower(detail ->> 'email')) lower(detail ->> 'email') AS email, detail

@@ -241,6 +241,20 @@ def test_one_click_unsubscribes_a_customer_without_a_session(console: RunningCon
     assert json.loads(record.value)["detail"] == detail
 
 
+def test_a_link_that_is_used_again_decides_nothing_again_unless_it_was_taken_back(
+    console: RunningConsole, company: Company
+) -> None:
+    connection = connected(console, company)
+    path = f"/unsubscribe/{token(company, f'{connection}/ada')}"
+    for _ in range(3):
+        assert "You are unsubscribed" in console.browser().post(path).text
+    assert len(decided(console, company, "dunning.suppress")) == 1
+    lifted = {"kind": "dunning.suppress", "detail": {"customer_id": "ada", "lifted": True}, "connection_id": connection}
+    assert console.operator.post("/api/decisions", json=lifted | {"workspace": company.workspace_id}).status_code == 201
+    assert console.browser().post(path).status_code == 200
+    assert len(decided(console, company, "dunning.suppress")) == 3
+
+
 def test_a_user_without_stripe_unsubscribes_as_well(console: RunningConsole, company: Company) -> None:
     path = f"/unsubscribe/{token(company, f'{company.workspace_id}/u/7')}"
     assert console.browser().post(path).status_code == 200

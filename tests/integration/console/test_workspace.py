@@ -51,6 +51,16 @@ def test_what_is_not_changed_is_not_decided(console: RunningConsole, company: Co
     ]
 
 
+def test_a_field_that_is_emptied_is_refused_instead_of_left_as_it_is_without_a_word(
+    console: RunningConsole, company: Company
+) -> None:
+    save(company, "general", address="12 Harbour Street", color="#0c5f5c")
+    answer = save(company, "general", address="", color="#0c5f5c")
+    assert answer.status_code == 422
+    assert "not be taken back: address" in answer.text
+    assert len(decided(console, company)) == 1
+
+
 def test_thresholds_are_decided_by_themselves(console: RunningConsole, company: Company) -> None:
     save(company, "signals", history_days="60")
     assert [one[:2] for one in decided(console, company)] == [("signals.thresholds", {"history_days": 60})]

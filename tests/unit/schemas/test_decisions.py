@@ -100,6 +100,11 @@ def test_what_no_decision_can_be_is_refused_with_the_reason(kind: str, detail: d
         check_decision(kind, detail, connection_id="con_1")
 
 
+def test_a_null_is_something_left_out() -> None:
+    given = {"timezone": None, "name": "Acme"}
+    assert check_decision("workspace.settings", given, connection_id=None) == {"name": "Acme"}
+
+
 def test_a_customer_is_named_with_its_connection() -> None:
     with pytest.raises(InvalidDecision, match="without its connection"):
         check_decision("dunning.hold", {"customer_id": "cus_1"}, connection_id=None)
