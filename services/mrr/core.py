@@ -54,14 +54,6 @@ class State:
         return {"connection_id": scope, "customer_id": owner, "user_id": None}
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerRow:
-    """A row for the tables: the movement as it is published, and of a correction the kind of row it takes back."""
-
-    movement: MrrMovement
-    takes_back: str | None = None
-
-
 def microseconds(instant: datetime) -> int:
     """Unix microseconds of an aware datetime."""
     return (instant - EPOCH) // MICROSECOND
@@ -129,28 +121,26 @@ class _Writer:
     now: datetime
     ledger: Ledger
 
-    def row(self, name: str, row: Row) -> LedgerRow:
+    def row(self, name: str, row: Row) -> MrrMovement:
         items = self.ledger.explain_row(row)
-        return LedgerRow(
-            self._movement(
-                movement_id=name,
-                currency=row.currency,
-                kind=row.kind,
-                effective_at=instant_of(row.at),
-                mrr_before=row.before,
-                mrr_after=row.after,
-                subscriptions=row.subscriptions,
-                detail={"items": [encode_item(item, self.state.subject) for item in items]},
-                basis=_published(row.basis),
-                reconstructed=row.cause.reconstructed,
-                policy_version=row.policy,
-                source=source_of(row.cause, self.state.subject),
-            )
+        return self._movement(
+            movement_id=name,
+            currency=row.currency,
+            kind=row.kind,
+            effective_at=instant_of(row.at),
+            mrr_before=row.before,
+            mrr_after=row.after,
+            subscriptions=row.subscriptions,
+            detail={"items": [encode_item(item, self.state.subject) for item in items]},
+            basis=_published(row.basis),
+            reconstructed=row.cause.reconstructed,
+            policy_version=row.policy,
+            source=source_of(row.cause, self.state.subject),
         )
 
-    def correction(self, told: Told) -> LedgerRow:
+    def correction(self, told: Told) -> MrrMovement:
         """What takes a row back: the same instant, the other way round."""
-        movement = self._movement(
+        return self._movement(
             movement_id=correction_id(told, self.state.subject),
             currency=told.currency,
             kind="correction",
@@ -160,7 +150,6 @@ class _Writer:
             corrects=told.id,
             policy_version=self.ledger.policy_at(told.at).version,
         )
-        return LedgerRow(movement, takes_back=told.kind)
 
     def _movement(self, *, kind: MovementKind, **fields: Any) -> MrrMovement:
         return MrrMovement(
@@ -171,8 +160,7 @@ class _Writer:
             **fields,
         )
 
-    def message(self, row: LedgerRow) -> Message:
-        movement = row.movement
+    def message(self, movement: MrrMovement) -> Message:
         return Message(
             topic=MRR_MOVEMENT,
             subject=self.state.subject,

@@ -14,7 +14,6 @@ from services.mrr.schema import MIGRATIONS
 from services.mrr.store import decode_state, encode_state
 
 _CUSTOMER = ("workspace_id", "connection_id", "customer_id", "currency")
-_DELTAS = ("new", "reactivation", "expansion", "contraction", "churn", "policy", "source", "customers")
 
 _DIFFERING = sql.SQL(
     "SELECT subject, coalesce(s.workspace_id, l.workspace_id), l.state, s.state FROM {live}.customers l"
@@ -34,7 +33,7 @@ _TOLD = sql.SQL(
 )
 _AS_THEY_ARE = tuple(
     sql.SQL(statement.replace("kept", table))
-    for table in ("clocks", "deltas", "days", "months")
+    for table in ("clocks", "days", "months")
     for statement in ("DELETE FROM {shadow}.kept", "INSERT INTO {shadow}.kept SELECT * FROM {live}.kept")
 )
 """The domain clock's lead; and what the ledger adds up to, which is the live one's, row by row, by now."""
@@ -81,15 +80,18 @@ PLAN = Plan(
         Compared(
             "balances",
             key=("connection_id", "customer_id", "currency"),
-            columns=(*_CUSTOMER, "mrr", "first_at", "since"),
+            columns=(*_CUSTOMER, "mrr", "first_at", "since", "prices", "quantities", "amounts"),
             where="mrr > 0 OR first_at IS NOT NULL",
         ),
         Compared(
-            "deltas",
-            key=("partition", "connection_id", "currency", "quarter"),
-            columns=("partition", "workspace_id", "connection_id", "currency", "quarter", *_DELTAS),
-            where="(new, reactivation, expansion, contraction, churn, policy, source, customers)"
-            " <> (0, 0, 0, 0, 0, 0, 0, 0)",
+            "plans",
+            key=("connection_id", "price_id", "bucket"),
+            columns=("workspace_id", "connection_id", "price_id", "bucket", "name", "from_invoice"),
+        ),
+        Compared(
+            "first_said",
+            key=("workspace_id", "user_id"),
+            columns=("workspace_id", "user_id", "first_at", "message_id"),
         ),
         Compared(
             "decisions",

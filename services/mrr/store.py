@@ -1,7 +1,6 @@
-"""mrr's tables: each customer's facts and book, the ledger, what stands, and the days it adds up to."""
+"""mrr's tables: each customer's facts and book, the ledger, and what stands."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
 from importlib.resources import files
 
 import msgspec
@@ -10,19 +9,19 @@ from pipeline.processor import Tx
 from pipeline.records import Record
 from pipeline.subjects import Change
 from runtime.database import Connection
+from schemas.events.movement import MrrMovement
 from schemas.subjects import split_subject
 from services.mrr.book import Book
-from services.mrr.core import EPOCH, LedgerRow, State, instant_of
+from services.mrr.core import State, instant_of
 from services.mrr.ledger import Balance
 from services.mrr.timeline import Facts
 
 _SQL = files("services.mrr.sql")
-_LOAD, _SAVE_STATES, _SAVE_MOVEMENTS, _SAVE_BALANCES, _SAVE_DELTAS, _SAVE_CLOCK = (
+_LOAD, _SAVE_STATES, _SAVE_MOVEMENTS, _SAVE_BALANCES, _SAVE_CLOCK = (
     (_SQL / f"{name}.sql").read_bytes()
-    for name in ("load_states", "save_states", "save_movements", "save_balances", "save_deltas", "save_clock")
+    for name in ("load_states", "save_states", "save_movements", "save_balances", "save_clock")
 )
 
-QUARTER = timedelta(minutes=15)
 SEPARATOR = "\x1f"
 """Between the members of an array, as save_balances.sql takes them apart."""
 
@@ -42,12 +41,9 @@ class MrrStore:
         states = {change.subject: change.effects.state for change in changes}
         workspaces = [state.workspace_id for state in states.values()]
         tx.conn.execute(_SAVE_STATES, (list(states), workspaces, [encode_state(state) for state in states.values()]))
-        movements = [(row, change) for change in changes for row in change.effects.rows if isinstance(row, LedgerRow)]
+        movements = [(row, change) for change in changes for row in change.effects.rows if isinstance(row, MrrMovement)]
         if movements:
             tx.conn.execute(_SAVE_MOVEMENTS, _columns(_movement_values(row, change) for row, change in movements))
-            tx.conn.execute(
-                _SAVE_DELTAS, (tx.partition, *_columns(_delta_values(row, change) for row, change in movements))
-            )
         _save_balances(tx.conn, changes)
         tx.conn.execute(_SAVE_CLOCK, (tx.partition, tx.now))
 
@@ -67,12 +63,11 @@ def _columns(rows: Iterable[tuple[object, ...]]) -> list[list[object]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def _movement_values(row: LedgerRow, change: Change[State]) -> tuple[object, ...]:
+def _movement_values(movement: MrrMovement, change: Change[State]) -> tuple[object, ...]:
     """A row in the order of save_movements.sql: empty or -1 for what there is not.
 
     A correction's record is the one that made it necessary.
     """
-    movement = row.movement
     source = movement.source
     place: tuple[object, ...] = ("", -1, -1)
     if source is not None:
@@ -96,26 +91,6 @@ def _movement_values(row: LedgerRow, change: Change[State]) -> tuple[object, ...
         movement.policy_version,
         _json(movement.detail).decode(),
         *place,
-    )
-
-
-def quarter_of(instant: datetime) -> datetime:
-    """The quarter of an hour that the instant lies in: every zone's days begin with one."""
-    return instant - (instant - EPOCH) % QUARTER
-
-
-def _delta_values(row: LedgerRow, change: Change[State]) -> tuple[object, ...]:
-    """What a row adds to its quarter of an hour; a correction takes it away where the row that it takes back put it."""
-    movement = row.movement
-    customers = (movement.mrr_after > 0) - (movement.mrr_before > 0)
-    return (
-        movement.workspace_id,
-        split_subject(change.subject)[0],
-        movement.currency,
-        quarter_of(movement.effective_at),
-        row.takes_back or movement.kind,
-        movement.mrr_after - movement.mrr_before,
-        customers,
     )
 
 

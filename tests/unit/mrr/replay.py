@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pipeline.records import Record
 from schemas.catalogue import PRODUCT_IDENTIFY
 from schemas.events.movement import MrrMovement
-from services.mrr.core import LedgerRow, MrrCore, State, instant_of, microseconds
+from services.mrr.core import MrrCore, State, instant_of, microseconds
 from services.mrr.in_force import Away, InForce, Switch, apart
 from services.mrr.policy import DEFAULT, Policy
 from services.mrr.processor import decode, decode_user
@@ -97,7 +97,7 @@ class Replay:
     def _decide(self, state: State, now: datetime) -> None:
         effects = self.core.decide(state, InForce(self.policy, self.switches, self.away), now)
         self.states[state.subject] = effects.state
-        rows = [row.movement for row in effects.rows if isinstance(row, LedgerRow)]
+        rows = [row for row in effects.rows if isinstance(row, MrrMovement)]
         assert [MrrMovement.model_validate_json(message.value) for message in effects.messages] == rows
         self.movements += rows
 

@@ -36,7 +36,6 @@ COMMENT ON COLUMN analytics.mrr_movements.connection_id IS 'The Stripe account i
 COMMENT ON COLUMN analytics.mrr_movements.customer_id IS 'Stripe''s id of the customer; the user''s where identify() tells the MRR.';
 COMMENT ON COLUMN analytics.mrr_by_customer.connection_id IS 'The Stripe account in one mode that it comes from; the workspace itself where identify() tells the MRR.';
 COMMENT ON COLUMN analytics.mrr_by_customer.customer_id IS 'Stripe''s id of the customer; the user''s where identify() tells the MRR.';
-COMMENT ON COLUMN analytics.mrr_daily.connection_id IS 'The Stripe account in one mode that it comes from; the workspace itself where identify() tells the MRR.';
 
 CREATE OR REPLACE VIEW analytics.mrr_by_plan WITH (security_invoker = true) AS
 SELECT b.workspace_id, b.connection_id, b.currency, coalesce(h.price_id, '') AS price_id,
@@ -128,6 +127,21 @@ SELECT workspace_id, connection_id, currency, day, (mrr_end - mrr_change)::bigin
 FROM summed;
 
 COMMENT ON VIEW analytics.mrr_daily IS 'MRR of every day and currency, none left out and none in the future, as it is known now: mrr_start + new + reactivation + expansion - contraction - churn + policy + source + correction = mrr_end, to the unit. The rows behind a day are those of mrr_movements that stand and took effect in it.';
+COMMENT ON COLUMN analytics.mrr_daily.workspace_id IS 'The company that sees it.';
+COMMENT ON COLUMN analytics.mrr_daily.connection_id IS 'The Stripe account in one mode that it comes from; the workspace itself where identify() tells the MRR.';
+COMMENT ON COLUMN analytics.mrr_daily.currency IS 'ISO 4217 code in lower case. Amounts of different currencies are never added.';
+COMMENT ON COLUMN analytics.mrr_daily.day IS 'The day, in the workspace''s time zone as it is set now; UTC where none is.';
+COMMENT ON COLUMN analytics.mrr_daily.mrr_start IS 'MRR when the day began, minor units a month.';
+COMMENT ON COLUMN analytics.mrr_daily.new IS 'Added by customers with MRR for the first time.';
+COMMENT ON COLUMN analytics.mrr_daily.reactivation IS 'Added by customers that had MRR before and had none.';
+COMMENT ON COLUMN analytics.mrr_daily.expansion IS 'Added by customers that had MRR.';
+COMMENT ON COLUMN analytics.mrr_daily.contraction IS 'Lost on customers that still have MRR; positive.';
+COMMENT ON COLUMN analytics.mrr_daily.churn IS 'Lost on customers that have no MRR any more; positive.';
+COMMENT ON COLUMN analytics.mrr_daily.policy IS 'Added (or lost, negative) because another policy counts from this day.';
+COMMENT ON COLUMN analytics.mrr_daily.source IS 'Added (or lost, negative) because the number comes from elsewhere now.';
+COMMENT ON COLUMN analytics.mrr_daily.correction IS 'Added (or lost, negative) by corrections that take no single row back, as those of a rebuild.';
+COMMENT ON COLUMN analytics.mrr_daily.mrr_end IS 'MRR when the day ended (on the last day: so far), minor units a month.';
+COMMENT ON COLUMN analytics.mrr_daily.customers IS 'Customers with MRR in this currency when the day ended.';
 COMMENT ON COLUMN analytics.mrr_daily.reconstructed IS 'Whether the day lies before the connection: derived from dates and invoices, not observed.';
 
 CREATE OR REPLACE FUNCTION analytics.mrr_as_of(on_day date)
