@@ -56,7 +56,10 @@ def automatic_attempt(world: World, invoice: Invoice) -> None:
 
 
 def collect(world: World, invoice: Invoice) -> None:
-    """The customer pays now, from the hosted page: the count of attempts sees it only when it is the first."""
+    """The customer pays now, from the hosted page: the count of attempts sees it only when it is the first. An invoice
+    that was paid, voided or given up meanwhile stays as it is."""
+    if invoice.status != "open":
+        return
     invoice.attempt_count = max(1, invoice.attempt_count)
     invoice.attempted = True
     attempt(world, invoice)

@@ -4,12 +4,12 @@ from collections import Counter
 
 import pytest
 
-from simulator.company import customers
+from simulator.company import customers, invoicing, payments, script, subscriptions
 from simulator.company.invariants import violations
 from simulator.company.life import Growth
 from simulator.company.model import Customer
 from simulator.company.periods import DAY, shift
-from simulator.founding import Company, found
+from simulator.founding import Company, found, scripted
 from simulator.truth.valuation import customer_mrr
 
 NOW = 1_795_500_000
@@ -168,3 +168,19 @@ def test_a_month_after_the_31st_is_the_last_day_and_two_months_after_it_the_31st
     assert shift(january_31, "month", 2) == january_31 + 59 * DAY
     assert shift(january_31, "year", 1) == january_31 + 365 * DAY
     assert shift(january_31, "week", 2) == january_31 + 14 * DAY
+
+
+def test_an_invoice_that_was_voided_stays_as_it_is_when_its_customer_comes_to_pay() -> None:
+    company, _ = scripted(now=NOW)
+    world = company.world
+    who = script.customer(world)
+    plan = world.catalogue.plan("pro", "usd", "month")
+    world.act(lambda w: subscriptions.begin(w, who, [(plan, 1)]))
+    sold = who.subscriptions[0]
+    sold.collection_method = "send_invoice"
+    world.advance(NOW + 40 * DAY)
+    bill = who.invoices[-1]
+    world.act(invoicing.void, bill)
+    was = (bill.status, bill.attempt_count, bill.attempted)
+    world.act(payments.collect, bill)
+    assert (bill.status, bill.attempt_count, bill.attempted) == was == ("void", 0, False)
