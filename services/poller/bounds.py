@@ -126,7 +126,12 @@ ROWS: tuple[Row, ...] = (
         ("C", "W"),
     ),
     Row("closed", "The latest invoice is voided, or marked uncollectible", _INVOICE, ("C", "W")),
-    Row("closed_older_invoice", "An older invoice is paid out of band, voided, or given up", _INVOICE, ("C",)),
+    Row(
+        "closed_older_invoice",
+        "An older invoice, or one of a canceled subscription, is paid out of band, voided, or given up",
+        _INVOICE,
+        ("C",),
+    ),
     Row("superseded", "An invoice is followed by a newer one before a poll has seen it", ("invoice",), ("B",)),
     Row("draft", "A draft cannot be finalized, or is finalized without an attempt", ("invoice",), ("B", "W", "G")),
     Row(

@@ -50,7 +50,7 @@ class Example:
 
 EXAMPLES: tuple[Example, ...] = (
     Example("100 subscriptions", Sizes(100, 90, 100, 5), 30),
-    Example("100 running, 900 ended", Sizes(1_000, 100, 1_000, 10), 30),
+    Example("100 running, 900 canceled", Sizes(1_000, 100, 1_000, 10), 30),
     Example("1,000, few payments", Sizes(1_000, 800, 1_000, 30), 30),
     Example("1,000", Sizes(1_000, 800, 1_000, 30), 900),
     Example("10,000", Sizes(10_000, 7_000, 10_000, 300), 7_000),
@@ -109,7 +109,7 @@ def _plan_of(tier: Tier) -> str:
         case "tiny":
             return "W"
         case "small":
-            return "W, without what has ended"
+            return "W, without what was canceled"
         case "floor":
             return f"one in turn: {' '.join(FLOOR_CYCLE)}"
         case "normal":

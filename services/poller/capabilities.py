@@ -75,6 +75,10 @@ class Capabilities:
         """The same, after a read of this kind was forbidden."""
         return Capabilities({**self.permissions, kind: "missing"}, self.refused, self.searchable)
 
+    def without_search(self) -> "Capabilities":
+        """The same, after a search was refused that was answered before: lists take its place."""
+        return Capabilities(self.permissions, self.refused)
+
 
 def warnings(found: Capabilities, *, key_is_secret: bool, other_version: str | None = None) -> list[str]:
     """Sentences for the card: what is missing, and what does not work without it.

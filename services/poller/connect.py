@@ -101,11 +101,14 @@ async def probe(reader: Reader) -> Probed:
     )
 
 
-async def newly_granted(reader: Reader) -> list[Kind]:
-    """Lists that the key could not read and can now: its permissions are edited in Stripe, without a new key."""
-    missing = [kind for kind in KINDS if not reader.capabilities.can_read(kind)]
-    found = await together(_probe_list(reader, kind) for kind in missing)
-    return [each.kind for each in found if each.permission == "granted"]
+async def newly_able(reader: Reader) -> bool:
+    """Whether the key can read a list that it could not, or the server has a search that it had not: permissions are
+    edited in Stripe, without a new key."""
+    able = reader.capabilities
+    lists = await together(_probe_list(reader, kind) for kind in KINDS if not able.can_read(kind))
+    lacking = [kind for kind in SEARCHES if able.can_read(kind) and not able.can_search(kind)]
+    searches = await together(_probe_search(reader, kind, SEARCHES[kind]) for kind in lacking)
+    return any(each.permission == "granted" for each in lists) or any(searches)
 
 
 def alike(refused: Iterable[str]) -> tuple[str, ...]:

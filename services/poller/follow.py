@@ -94,12 +94,16 @@ def charges_to_look_at(changed: Iterable[Changed]) -> list[str]:
     return [row.facts.charge for row in changed if row.known.kind == "dispute" and row.facts.charge is not None]
 
 
-def intents_to_look_at(changed: Iterable[Changed]) -> list[str]:
-    """Payment intents of invoices that are open or were finished: where no charge was made, no list shows them."""
+def intents_to_look_at(changed: Iterable[Changed], *, since: int) -> list[str]:
+    """Payment intents of invoices that are open or were finished: where no charge was made, no list shows them.
+
+    An invoice that was finished when it was first seen counts if it was created since then (Unix seconds of Stripe's
+    clock): what is older is history.
+    """
     return [
         intent
         for row in changed
-        if row.known.kind == "invoice" and (row.facts.status == "open" or _finished(row))
+        if row.known.kind == "invoice" and (row.facts.status == "open" or (_finished(row) and _is_news(row, since)))
         for intent in row.facts.payment_intents
     ]
 
@@ -110,6 +114,10 @@ def _failing(row: Changed) -> bool:
 
 def _finished(row: Changed) -> bool:
     return row.facts.status in FINISHED_INVOICES and row.was != row.facts.status
+
+
+def _is_news(row: Changed, since: int) -> bool:
+    return row.was is not None or (row.facts.created or 0) >= since
 
 
 def new_transactions(changed: tuple[Changed, ...]) -> tuple[int, ...]:

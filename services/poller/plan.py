@@ -65,7 +65,8 @@ day. Cancellations need none: its one page shows them, or no longer shows the su
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How large an account is."""
+    """How large an account is. `running` are the subscriptions that a list without a status shows: all that are not
+    canceled, so also those whose first payment never came (incomplete_expired), of which there may be many."""
 
     subscriptions: int = 0
     running: int = 0

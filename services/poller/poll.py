@@ -65,12 +65,12 @@ log = get_logger(__name__)
 @dataclass
 class Polled:
     """What a poll did: list calls made, calls left out for the budget, whether today's reads of single things are used
-    up, and kinds that the key may not read any more."""
+    up, and whether the key or the server lacks something that it had."""
 
     list_calls: int = 0
     left_out: tuple[str, ...] = ()
     singles_spent: bool = False
-    forbidden: list[Kind] = field(default_factory=list)
+    abilities_changed: bool = False
     sizes: Sizes = field(default_factory=Sizes)
 
 
@@ -130,10 +130,14 @@ class Poll:
                 continue
             try:
                 await self._read(call, cursor)
-            except stripe.PermissionError:
-                self._forbidden(call.query.kind)
-            except stripe.InvalidRequestError as error:
-                log.warning("a list cannot be read", call=letter, error=type(error).__name__)
+            except (stripe.PermissionError, stripe.InvalidRequestError) as error:
+                if call.query.search is not None:
+                    self._without_search()
+                    await self._read_all((wanted,), known, sizes, tier, extra=extra)
+                elif isinstance(error, stripe.PermissionError):
+                    self._forbidden(call.query.kind)
+                else:
+                    log.warning("a list cannot be read", call=letter, error=type(error).__name__)
 
     async def _read(self, call: Call, cursor: Cursor) -> None:
         """All pages of a call that this poll takes."""
@@ -192,7 +196,12 @@ class Poll:
     def _forbidden(self, kind: Kind) -> None:
         """The key lost a permission: that list is left alone from now on, the rest goes on."""
         self._reader.capabilities = self._reader.capabilities.without(kind)
-        self._result.forbidden.append(kind)
+        self._result.abilities_changed = True
+
+    def _without_search(self) -> None:
+        """The server refuses a search that it answered when the key was connected: its list is read from now on."""
+        self._reader.capabilities = self._reader.capabilities.without_search()
+        self._result.abilities_changed = True
 
     def _now(self) -> int:
         """The server's time: what is due of an object is due by it."""
@@ -211,7 +220,7 @@ class Poll:
     async def _follow(self, news: dict[str, Changed], room: int) -> int:
         session, now = self._session, self._now()
         room -= await self._find_invoices(news, room)
-        intents = intents_to_look_at(news.values())
+        intents = intents_to_look_at(news.values(), since=session.connected_at)
         ids = subscriptions_to_look_at(news.values()) + charges_to_look_at(news.values()) + intents
         disputed, self._disputed = self._disputed, {}
         readable = [kind for kind in KINDS if self._reader.capabilities.can_read(kind)]
@@ -250,9 +259,11 @@ class Poll:
         return len(asked)
 
     async def _invoices_of(self, customer: str, status: str | None) -> None:
-        """The customer's newest invoices; of a status, if it is given."""
+        """The customer's invoices: those of a status however old they are, without one as far back as history goes."""
         filters = {"customer": customer} | ({"status": status} if status else {})
         query: Query = self._reader.capabilities.query("invoice", filters=filters)
+        if status is None:
+            query = query.between(self._session.history_from, None)
         read = await self._reader.page(query, purpose="focused")
         await self._commit(read.seen)
 

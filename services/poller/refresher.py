@@ -108,7 +108,7 @@ class Refresher:
 
     async def _follow(self, changed: tuple[Changed, ...], *, since: int) -> None:
         """What a poll would look at after such changes; it will not see them as changes any more."""
-        session, intents = self.session, intents_to_look_at(changed)
+        session, intents = self.session, intents_to_look_at(changed, since=self.session.connected_at)
         ids = subscriptions_to_look_at(changed) + intents
         now = session.server_now()
 

@@ -78,6 +78,11 @@ class Session:
     def meter(self) -> Meter:
         return self.reader.caller.meter
 
+    @property
+    def history_from(self) -> int:
+        """How far back invoices, charges and payment intents are read, in Unix seconds of the server's clock."""
+        return self.connected_at - self.shell.settings.history_days * 86_400
+
     def server_now(self) -> int:
         """The server's present in Unix seconds: what is due of an object is due by it."""
         return int(self.shell.clock.now().timestamp()) + self.lease.clock_offset

@@ -13,7 +13,7 @@ from runtime.logs import get_logger
 from runtime.vault import Keyring
 from schemas.stripe.keys import AcceptedKey, RefusedKey, assess_key
 from services.poller import lease as leases
-from services.poller.connect import newly_granted
+from services.poller.connect import newly_able
 from services.poller.errors import LeaseLost, PollerError, Refused, Stopped
 from services.poller.failures import Action, explain
 from services.poller.lease import Lease, Release
@@ -31,7 +31,7 @@ from services.poller.validate import say_abilities, validate
 
 LONGEST_WAIT = 300.0
 REPROBE_EVERY = 288
-"""Polls after which permissions that were missing are tried again: a day."""
+"""Polls after which permissions that were missing, and search, are tried again: a day."""
 OWN_FAULT = "DropFix met a fault of its own while it read this account; it tries again."
 SEE_THE_LOG = "If it stays, the poller's log says what it was: look for “an unforeseen fault”."
 log = get_logger(__name__)
@@ -96,10 +96,10 @@ class Work:
             await Refresher(session).run()
             if lease.next_at > self.shell.clock.now():
                 return await self._left_as_it_was(session)
-            if lease.tick % REPROBE_EVERY == 0 and await newly_granted(reader):
+            if lease.tick % REPROBE_EVERY == 0 and await newly_able(reader):
                 return replace(self._leave(lease, phase="validating", wait=0.0), synced=False)
             polled = await Poll(session).run()
-            if polled.forbidden:
+            if polled.abilities_changed:
                 found = reader.capabilities
                 await self.shell.outside.run(lambda conn: leases.write_capabilities(conn, lease.owner, found))
                 await say_abilities(self.shell, lease, reader, kind)

@@ -74,7 +74,7 @@ SELECT object_id, subject FROM objects WHERE connection_id = %(connection_id)s A
 
 -- name: measure
 SELECT count(*) FILTER (WHERE kind = 'subscription'),
-       count(*) FILTER (WHERE kind = 'subscription' AND status NOT IN ('canceled', 'incomplete_expired')),
+       count(*) FILTER (WHERE kind = 'subscription' AND status <> 'canceled'),
        count(*) FILTER (WHERE kind = 'customer' AND NOT deleted),
        count(*) FILTER (WHERE kind = 'invoice' AND status = 'open')
 FROM objects WHERE connection_id = %(connection_id)s

@@ -64,9 +64,9 @@ class Telling:
         return happened.kind != "invoice" or self.latest_invoice_of(self.now[happened.id])
 
     def latest_invoice_of(self, invoice: Json) -> bool:
-        """Whether it is its subscription's latest."""
+        """Whether it is the latest of a subscription that is not canceled: a list of those shows it."""
         sold = self.now.get(_subscription_of(invoice) or "")
-        return sold is not None and sold.get("latest_invoice") == invoice["id"]
+        return sold is not None and sold["status"] != "canceled" and sold.get("latest_invoice") == invoice["id"]
 
     def runs(self, customer: str) -> bool:
         """Whether the customer has a subscription that has not ended."""

@@ -220,7 +220,7 @@ def sizes_of(company: Company) -> Sizes:
     world = company.world
     sold = [world.subscriptions[at] for at in range(len(world.subscriptions))]
     bills = [world.invoices[at] for at in range(len(world.invoices))]
-    ended = sum(each.status in {"canceled", "incomplete_expired"} for each in sold)
+    ended = sum(each.status == "canceled" for each in sold)
     return Sizes(len(sold), len(sold) - ended, len(world.customers), sum(each.status == "open" for each in bills))
 
 

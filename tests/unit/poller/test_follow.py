@@ -99,7 +99,7 @@ def test_an_invoice_that_failed_or_finished_leads_to_its_subscription_and_paymen
     assert subscriptions_to_look_at([renewed]) == []
     assert subscriptions_to_look_at([recovered]) == subscriptions_to_look_at([upgrade]) == ["sub_1"]
     assert subscriptions_to_look_at([failed]) == ["sub_1"]
-    assert intents_to_look_at([voided]) == ["pi_1"]
+    assert intents_to_look_at([voided], since=0) == ["pi_1"]
     assert subscriptions_to_look_at([draft]) == []
 
 
@@ -111,3 +111,10 @@ def test_a_charge_counts_as_a_transaction_once_when_it_succeeded() -> None:
 
 def test_a_dispute_leads_to_its_charge() -> None:
     assert charges_to_look_at([changed("dispute", Facts(status="needs_response", charge="ch_1"))]) == ["ch_1"]
+
+
+def test_the_payment_intents_of_what_was_finished_before_the_connection_was_made_are_history() -> None:
+    facts = Facts(status="paid", created=1_000, payment_intents=("pi_1",))
+    first_seen, finished = changed("invoice", facts), changed("invoice", facts, was="open")
+    assert intents_to_look_at([first_seen], since=1_001) == []
+    assert intents_to_look_at([first_seen], since=1_000) == intents_to_look_at([finished], since=1_001) == ["pi_1"]
