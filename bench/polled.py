@@ -211,10 +211,12 @@ def polled_account(
     app: ASGIApp | None = None,
     key: str = "disputes",
     ahead: int = 0,
+    fill: Callable[[psycopg.Connection, str], None] | None = None,
 ) -> Iterator[PolledAccount]:
     """A poller with tables of its own in the fresh database at `admin_url`, the account's key submitted and its first
     sync made; `keep` gets every raw record; the server's clock is `ahead` seconds of the poller's. `app` stands before
-    the simulator's, where requests are to be seen."""
+    the simulator's, where requests are to be seen; `fill` writes into the poller's tables, by the connection's id, what
+    is to be there before the first turn."""
     migrate(admin_url, [CONSOLE, POLLER])
     private = PrivateKey.generate()
     (folder / "vault").write_text(private.encode())
@@ -239,6 +241,8 @@ def polled_account(
             with psycopg.connect(admin_url) as db:
                 db.execute("SET search_path = poller")
                 leases.discover(db, now=clock.now())
+                if fill is not None:
+                    fill(db, connection_id)
             account.poll()
             if not account.rows("SELECT synced FROM poller.connections")[0][0]:
                 said = account.rows("SELECT state, reason FROM poller.connection_status")

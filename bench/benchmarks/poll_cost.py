@@ -2,35 +2,40 @@
 
 Every subscription renews on the 1st, so that the dearest day is among those that are simulated: from the noon before
 it for 24 hours, and scaled to 30 days; with DROPFIX_VERIFY=1, 30 days. Accounts at the floor are paid yearly and have
-no transactions in the window. 100,000 and a million subscriptions are told by the plan that the others are measured to
-keep: what a poll of theirs asks for, a page at the price measured at 10,000.
+no transactions in the window. 100,000 and a million subscriptions, which renew all through the month, are polled for
+an hour that has a turn of every sweep, and scaled to 30 days; with DROPFIX_VERIFY=1 for three hours. Their first sync
+is not made: their rows are written, and the pages of that hour read once before.
 """
 
 import os
 import resource
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 from rich.console import Console
 from rich.table import Table
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bench.companies import company_of_the_first, let_some_leave
 from bench.measurement import Measurement
-from bench.polled import PolledAccount, polled_account
+from bench.polled import WORKSPACE, PolledAccount, polled_account
 from bench.servers import Servers, Tell
+from bench.synced import write_as_synced
 from services.poller.bounds import BY_NAME, Name, bound_seconds, in_words
-from services.poller.budget import allowed_reads
-from services.poller.plan import POLLS_A_DAY, Sizes, letters_of, pages_of, tier_of
+from services.poller.plan import LARGE as LARGE_FROM
+from services.poller.plan import POLLS_A_DAY, SLOT_CYCLE, Sizes, tier_of
 from simulator.api.limits import Rates
 from simulator.app import ServerSettings, simulate
 from simulator.clock import ManualClock
 from simulator.company.chance import Chance
+from simulator.founding import Company
+from simulator.vast.account import vast
 
 AT_LENGTH = os.environ.get("DROPFIX_VERIFY") == "1"
 FIRST = int(datetime(2026, 12, 1, tzinfo=UTC).timestamp())
@@ -39,11 +44,16 @@ BEGAN = {
     "year": int(datetime(2026, 8, 1, tzinfo=UTC).timestamp()),
 }
 NOON_BEFORE = FIRST - 12 * 3600
+IN_THE_MONTH = int(datetime(2026, 11, 15, 12, tzinfo=UTC).timestamp())
+"""A day like any other: a vast account has no renewals in a month's last days."""
 POLLS = 30 * POLLS_A_DAY if AT_LENGTH else POLLS_A_DAY
 BURST_SECONDS = 5 * 3600
 """From the first renewals until what follows of them is read."""
 SIZES = (100, 1_000, 10_000)
 LARGE = (100_000, 1_000_000)
+LARGE_POLLS = len(SLOT_CYCLE) * (3 if AT_LENGTH else 1)
+SWEEPS_CUSTOMERS = len(SLOT_CYCLE)
+"""The tick from which an hour has a turn of the sweep of customers."""
 SHOWN: tuple[Name, ...] = ("card_failure", "cancellation", "closed", "change")
 
 
@@ -77,9 +87,7 @@ class Cost:
     allowance: int
     sizes: Sizes
     cpu_ms: float
-    page_ms: float
     grown_mb: float
-    measured: bool = True
 
     @property
     def name(self) -> str:
@@ -88,6 +96,10 @@ class Cost:
     @property
     def reads(self) -> int:
         return self.lists + self.focused
+
+    @property
+    def told(self) -> str:
+        return f"{self.name}: {self.pages} list calls a poll at most, {self.reads:,} reads in 30 days"
 
 
 @dataclass(slots=True)
@@ -136,16 +148,16 @@ def _cells(cost: Cost) -> list[str]:
         in_words(bound_seconds(BY_NAME[name], cost.sizes, allowed=cost.budget)) if cost.sizes else "" for name in SHOWN
     ]
     return [
-        cost.name if cost.measured else f"{cost.name} (scaled)",
+        cost.name,
         cost.tier,
         str(cost.pages),
-        str(cost.burst_pages) if cost.measured else "-",
+        str(cost.burst_pages or "-"),
         f"{cost.reads:,}",
         f"{cost.lists:,}",
         f"{cost.budget:,}",
         f"{cost.allowance:,}",
         f"{cost.cpu_ms:.1f}",
-        f"{cost.grown_mb:.0f}" if cost.measured else "-",
+        f"{cost.grown_mb:.0f}",
         *bounds,
     ]
 
@@ -155,18 +167,15 @@ def run(servers: Servers, tell: Tell) -> Measurement:
     costs: list[Cost] = []
     for size in SIZES:
         for rich in (True, False):
-            cost = _measure(servers, size, rich=rich)
-            tell(f"{cost.name}: {cost}")
-            costs.append(cost)
-    page_ms = next(cost.page_ms for cost in costs if cost.size == SIZES[-1] and cost.rich)
-    costs += [_scaled(size, page_ms) for size in LARGE]
-    pages = {f"most list calls of a quiet poll, {cost.name}": float(cost.pages) for cost in costs if cost.measured}
+            costs.append(_measure(servers, size, rich=rich))
+            tell(costs[-1].told)
+    for size in LARGE:
+        costs.append(_measure_large(servers, size))
+        tell(costs[-1].told)
+    ordinary = [cost for cost in costs if cost.size <= LARGE_FROM]
+    pages = {f"most list calls of a quiet poll, {cost.name}": float(cost.pages) for cost in ordinary}
     reads = {f"reads of 30 days, {cost.name}": float(cost.reads) for cost in costs}
-    most = {
-        f"most list calls of a quiet poll, {cost.name}": 1.0 if cost.size <= 100 else 4.0
-        for cost in costs
-        if cost.measured
-    }
+    most = {f"most list calls of a quiet poll, {cost.name}": 1.0 if cost.size <= 100 else 4.0 for cost in ordinary}
     budgets = {f"reads of 30 days, {cost.name}": float(cost.budget) for cost in costs}
     return PollCost(
         name="poll_cost",
@@ -179,37 +188,70 @@ def run(servers: Servers, tell: Tell) -> Measurement:
     )
 
 
+Fill = Callable[[psycopg.Connection, str], None]
+
+
 @contextmanager
-def _account(servers: Servers, size: int, *, rich: bool) -> Iterator[tuple[PolledAccount, Counting]]:
-    cadence = "month" if rich else "year"
-    company = company_of_the_first(size=size, began=BEGAN[cadence], now=NOON_BEFORE, cadence=cadence)
+def _account(servers: Servers, company: Company, fill: Fill | None = None) -> Iterator[tuple[PolledAccount, Counting]]:
     settings = ServerSettings(rates=Rates(enforced=False), pretty=False)
-    simulator = simulate(company, clock=ManualClock(NOON_BEFORE), settings=settings)
+    simulator = simulate(company, clock=ManualClock(company.world.now), settings=settings)
     counting = Counting(simulator.app)
     with servers.fresh_database() as database, tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        with polled_account(simulator, admin_url=database, folder=place, keep=lambda _: None, app=counting) as account:
+        with polled_account(
+            simulator, admin_url=database, folder=place, keep=lambda _: None, app=counting, fill=fill
+        ) as account:
             yield account, counting
 
 
 def _measure(servers: Servers, size: int, *, rich: bool) -> Cost:
-    with _account(servers, size, rich=rich) as (account, counting):
-        company, chance, tally = account.simulator.company, Chance(size, 0xB1), _Tally()
-        counting.cpu, counting.requests = 0.0, 0
-        grown, began = _megabytes(), time.process_time()
-        lived = 0.0
-        for _ in range(POLLS):
-            account.move_to(account.now + 300)
-            living = time.thread_time()
-            company.world.advance(account.now)
-            let_some_leave(company, chance)
-            lived += time.thread_time() - living
-            before = counting.requests
-            account.poll()
-            _count(tally, account, counting.requests - before)
-        tally.cpu = time.process_time() - began - counting.cpu - lived
-        tally.requests, tally.grown_mb = counting.requests, _megabytes() - grown
-        return _cost(size, tally, _sizes(account), rich=rich, allowed=int(account.said()["reads_allowed"]))
+    """An ordinary account, from the noon before the 1st."""
+    cadence = "month" if rich else "year"
+    company = company_of_the_first(size=size, began=BEGAN[cadence], now=NOON_BEFORE, cadence=cadence)
+    chance = Chance(size, 0xB1)
+
+    def live(until: int) -> None:
+        company.world.advance(until)
+        let_some_leave(company, chance)
+
+    with _account(servers, company) as (account, counting):
+        tally = _polled(account, counting, POLLS, live)
+        return _cost(account, tally, size, rich=rich)
+
+
+def _measure_large(servers: Servers, size: int) -> Cost:
+    """A large account, in an hour like any other; what its pages show is known by then."""
+    company = vast(customers=size, now=IN_THE_MONTH)
+
+    def fill(db: psycopg.Connection, connection_id: str) -> None:
+        write_as_synced(db, company, connection_id=connection_id, workspace_id=WORKSPACE)
+
+    with _account(servers, company, fill) as (account, counting):
+        for _ in range(2):
+            account.rows("DELETE FROM poller.cursors WHERE name IN ('C', 'G', 'S')")
+            account.rows("UPDATE poller.objects SET due_at = NULL WHERE due_at <= %s", account.now)
+            account.rows("UPDATE poller.connections SET tick = %s", SWEEPS_CUSTOMERS)
+            tally = _polled(account, counting, LARGE_POLLS, company.world.advance)
+        return _cost(account, tally, size, rich=True)
+
+
+def _polled(account: PolledAccount, counting: Counting, polls: int, live: Callable[[int], object]) -> _Tally:
+    """So many polls, and the company living (up to an instant) before each."""
+    tally = _Tally()
+    counting.cpu, counting.requests = 0.0, 0
+    grown, began = _megabytes(), time.process_time()
+    lived = 0.0
+    for _ in range(polls):
+        account.move_to(account.now + 300)
+        living = time.thread_time()
+        live(account.now)
+        lived += time.thread_time() - living
+        before = counting.requests
+        account.poll()
+        _count(tally, account, counting.requests - before)
+    tally.cpu = time.process_time() - began - counting.cpu - lived
+    tally.requests, tally.grown_mb = counting.requests, _megabytes() - grown
+    return tally
 
 
 def _count(tally: _Tally, account: PolledAccount, requests: int) -> None:
@@ -222,7 +264,8 @@ def _count(tally: _Tally, account: PolledAccount, requests: int) -> None:
         tally.focused_quiet += requests - pages
 
 
-def _cost(size: int, tally: _Tally, sizes: Sizes, *, rich: bool, allowed: int) -> Cost:
+def _cost(account: PolledAccount, tally: _Tally, size: int, *, rich: bool) -> Cost:
+    sizes, allowed = _sizes(account), int(account.said()["reads_allowed"])
     quiet_polls = 30 * POLLS_A_DAY - len(tally.burst)
     share = quiet_polls / len(tally.quiet)
     transactions = max(0, allowed // 250 if rich else 0)
@@ -231,14 +274,13 @@ def _cost(size: int, tally: _Tally, sizes: Sizes, *, rich: bool, allowed: int) -
         rich=rich,
         tier=tier_of(sizes, allowed=allowed),
         pages=max(tally.quiet),
-        burst_pages=max(tally.burst),
+        burst_pages=max(tally.burst, default=0),
         lists=round(sum(tally.quiet) * share + sum(tally.burst)),
         focused=round(tally.focused_quiet * share + tally.focused_burst),
         budget=allowed,
         allowance=max(10_000, 500 * transactions),
         sizes=sizes,
-        cpu_ms=tally.cpu * 1000 / POLLS,
-        page_ms=tally.cpu * 1000 / tally.requests,
+        cpu_ms=tally.cpu * 1000 / (len(tally.quiet) + len(tally.burst)),
         grown_mb=tally.grown_mb,
     )
 
@@ -246,34 +288,6 @@ def _cost(size: int, tally: _Tally, sizes: Sizes, *, rich: bool, allowed: int) -
 def _sizes(account: PolledAccount) -> Sizes:
     found: dict[str, int] = account.rows("SELECT sizes FROM poller.connections")[0][0]
     return Sizes(**found)
-
-
-def _scaled(size: int, page_ms: float) -> Cost:
-    """A large account by its plan: the pages of a day's polls, what it renews spread over the month."""
-    sizes = Sizes(size, size * 7 // 10, size, size * 3 // 100)
-    transactions = size * 7 // 10
-    allowed = allowed_reads(transactions)
-    tier = tier_of(sizes, allowed=allowed)
-    hot = 1 + transactions // 30 // POLLS_A_DAY * 4 // 100
-    pages = [sum(pages_of(letter, sizes) or hot for letter in letters_of(tier, tick)) for tick in range(POLLS_A_DAY)]
-    focused = 30 * POLLS_A_DAY * min(20, transactions * 2 // 30 // POLLS_A_DAY)
-    per_poll = sum(pages) / len(pages)
-    return Cost(
-        size=size,
-        rich=True,
-        tier=tier,
-        pages=max(pages),
-        burst_pages=0,
-        lists=30 * sum(pages),
-        focused=focused,
-        budget=allowed,
-        allowance=500 * transactions,
-        sizes=sizes,
-        cpu_ms=per_poll * page_ms,
-        page_ms=page_ms,
-        grown_mb=0.0,
-        measured=False,
-    )
 
 
 def _megabytes() -> float:
