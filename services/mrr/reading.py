@@ -28,6 +28,10 @@ from services.mrr.terms import (
 )
 
 LARGEST = 2**63 - 1
+MOST = 2**53
+"""No count of anything is larger: neither a quantity, nor a band, nor how many intervals or units belong together."""
+LAST_SECOND = 221_845_392_000
+"""The year 9000: later, an instant is no date that a table or a zone of days could go on from."""
 LONGEST = 40
 """More digits than any amount has; a longer number would cost memory before it is refused."""
 
@@ -142,17 +146,17 @@ def _quantity(value: Any, where: str, *, metered: bool) -> int:
         raise Unreadable(f"the quantity of {where} is {number}, not a whole number")
     if number < 0:
         raise Unreadable(f"the quantity of {where} is negative: {number}")
-    return number
+    return _count(number, f"the quantity of {where}")
 
 
 def _price(price: StripeObject, currency: str, where: str) -> Price:
     interval, count = prices.interval_of(price)
     if interval is not None and interval not in INTERVALS:
         raise Unreadable(f"{where} is billed by the unknown interval {interval!r}")
-    if count < 1:
+    if _count(count, f"the number of intervals of {where}") < 1:
         raise Unreadable(f"{where} is billed every {count} intervals")
     divide_by, round_up = prices.transform_of(price)
-    if divide_by < 1:
+    if _count(divide_by, f"the size of the packs of {where}") < 1:
         raise Unreadable(f"{where} divides its quantity by {divide_by}")
     billed = prices.in_currency(price, currency)
     mode = prices.tiers_mode(price)
@@ -179,8 +183,9 @@ def _tiers(price: StripeObject, where: str) -> tuple[Tier, ...] | None:
     found = []
     for band in bands:
         up_to = band.get("up_to")
+        limit = _count(up_to, f"a band of {where}") if isinstance(up_to, int) else None
         unit, flat = (_either(band, name, where) for name in ("unit_amount", "flat_amount"))
-        found.append(Tier(up_to if isinstance(up_to, int) else None, unit, flat))
+        found.append(Tier(limit, unit, flat))
     return tuple(sorted(found, key=lambda tier: (tier.up_to is None, tier.up_to or 0)))
 
 
@@ -208,13 +213,13 @@ def _discount(discount: StripeObject, *, currency: str | None) -> Discount:
     amount = None if percent is not None else _amount_off(coupon, currency)
     return Discount(
         id=name,
-        percent=None if percent is None else _percent(percent, name),
+        percent=None if percent is None else _percent(percent, f"the discount {name} takes off"),
         amount=amount,
         currency="" if amount is None else currency or str(coupon.get("currency") or ""),
         duration=duration if isinstance(duration, str) else "",
         start=start,
         end=end,
-        products=tuple(sorted(str(product) for product in path(coupon, "applies_to", "products") or ())),
+        products=_products(coupon),
     )
 
 
@@ -230,18 +235,25 @@ def _amount_off(coupon: StripeObject, currency: str | None) -> int | None:
     return amount
 
 
-def _percent(value: Any, name: str) -> Number:
-    percent = _number(value, f"the discount {name}")
+def _products(coupon: StripeObject) -> tuple[str, ...]:
+    products = path(coupon, "applies_to", "products") or []
+    if not isinstance(products, list):
+        raise Unreadable(f"the coupon {id_of(coupon)} applies to {products!r}, which is no list of products")
+    return tuple(sorted(map(str, products)))
+
+
+def _percent(value: Any, what: str) -> Number:
+    percent = _number(value, what)
     if not 0 <= Decimal(percent) <= 100:
-        raise Unreadable(f"the discount {name} takes off {percent} per cent")
+        raise Unreadable(f"{what} {percent} per cent")
     return percent
 
 
 def _inclusive_rates(rates: object) -> Number:
     """The tax rates that amounts hold already, together, in per cent."""
     inside = [rate for rate in listed(list(rates) if isinstance(rates, tuple) else rates) if rate.get("inclusive")]
-    total = sum((Decimal(str(rate.get("percentage") or 0)) for rate in inside), Decimal(0))
-    return _number(total, "a tax rate")
+    read = (_percent(rate.get("percentage") or 0, f"the tax rate {id_of(rate)} is") for rate in inside)
+    return _number(sum(map(Decimal, read), Decimal(0)), "a tax rate")
 
 
 def _full_period_lines(obj: StripeObject) -> tuple[Line, ...]:
@@ -271,7 +283,7 @@ def _whole_of_cut(obj: StripeObject, lines: list[Line], *, usage: bool) -> Line:
     seen = sum(_whole(line.get("amount")) for line in invoice_lines.lines_of(obj))
     other = seen - sum(line.amount for line in lines)
     longest = max(lines, key=lambda line: (line.end - line.start, line.item))
-    amount = _whole(obj.get("subtotal")) - other
+    amount = _whole(_whole(obj.get("subtotal")) - other)
     return Line(WHOLE, "", longest.start, longest.end, amount, 0, (), usage=usage)
 
 
@@ -285,9 +297,9 @@ def _line(key: tuple[str, int, int], group: list[StripeObject]) -> Line:
         price=invoice_lines.price_id(group[0]) or "",
         start=start,
         end=end,
-        amount=sum(_whole(line.get("amount")) for line in group),
-        tax=sum(invoice_lines.inclusive_tax(line) for line in group),
-        discounts=tuple(sorted(taken.items())),
+        amount=_whole(sum(_whole(line.get("amount")) for line in group)),
+        tax=_whole(sum(invoice_lines.inclusive_tax(line) for line in group)),
+        discounts=tuple((discount, _whole(amount)) for discount, amount in sorted(taken.items())),
     )
 
 
@@ -309,7 +321,19 @@ def _currency(value: Any, name: str) -> str:
 
 
 def _seconds(value: Any) -> int | None:
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    """A time of Stripe's; raises Unreadable where it is none that a calendar has."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    if not 0 <= value < LAST_SECOND:
+        raise Unreadable(f"{value!r} is no time: Stripe's are seconds since 1970")
+    return int(value)
+
+
+def _count(value: int, what: str) -> int:
+    """A count that tables hold, and sums of it too."""
+    if isinstance(value, bool) or abs(value) > MOST:
+        raise Unreadable(f"{what} is {value}, which is no count of anything")
+    return value
 
 
 def _positive(value: Any) -> bool:

@@ -99,6 +99,16 @@ def test_tiers_are_read_in_their_order_and_the_open_one_last() -> None:
         (subscription({"id": "si_1", "quantity": 1}), "without an id or a price"),
         (subscription(discounts=[discount(percent=120)]), "120 per cent"),
         (subscription(discounts=[discount(amount=-5)]), "takes off -5"),
+        (subscription(item(quantity=10**30)), "no count of anything"),
+        (subscription(item(price(1000, "month", 10**30))), "no count of anything"),
+        (subscription(item(tiered("volume", (10**30, 1, 0), (None, 1, 0)))), "no count of anything"),
+        (subscription(item(price(transform_quantity={"divide_by": 10**30}))), "no count of anything"),
+        (subscription(start_date=10**30), "no time"),
+        (subscription(trial_end=2**62), "no time"),
+        (subscription(discounts=[discount(percent=5, start=1e300)]), "no time"),
+        (subscription(discounts=[discount(percent=5, applies_to={"products": 3})]), "no list of products"),
+        (subscription(default_tax_rates=[{"id": "txr_1", "inclusive": True, "percentage": "x"}]), "not a number"),
+        (subscription(default_tax_rates=[{"id": "txr_1", "inclusive": True, "percentage": -100}]), "txr_1 is -100"),
     ],
 )
 def test_what_breaks_stripes_own_promises_is_refused_with_the_reason(broken: dict[str, Any], reason: str) -> None:
@@ -111,6 +121,20 @@ def test_a_subscription_without_items_is_refused_with_the_reason() -> None:
     empty["items"]["data"] = []
     with pytest.raises(Unreadable, match="sub_1 has no items"):
         read_subscription(empty)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        invoice(line(1000, start=2**62)),
+        invoice(line(1000), status_transitions={"paid_at": 10**30}),
+        invoice(line(1000, discount_amounts=[{"amount": 10**30, "discount": "di_1"}])),
+        invoice(line(2**62), line(2**62), line(2**62)),
+    ],
+)
+def test_an_invoice_that_no_table_could_hold_is_refused(broken: dict[str, Any]) -> None:
+    with pytest.raises(Unreadable):
+        read_invoice(broken)
 
 
 @pytest.mark.parametrize("value", [b"", b"{", b"[]", b"null", b'{"id": 3}', b"\xff\xfe", b'{"id": "sub_1"}'])
