@@ -132,7 +132,12 @@ ROWS: tuple[Row, ...] = (
         _INVOICE,
         ("C",),
     ),
-    Row("superseded", "An invoice is followed by a newer one before a poll has seen it", ("invoice",), ("B",)),
+    Row(
+        "superseded",
+        "An invoice is followed by a newer one before a poll has seen it",
+        ("invoice", "payment_intent"),
+        ("B",),
+    ),
     Row("draft", "A draft cannot be finalized, or is finalized without an attempt", ("invoice",), ("B", "W", "G")),
     Row(
         "period",

@@ -60,7 +60,10 @@ class Telling:
         return Happened(change.at, change.kind, change.id, fingerprint(change.kind, dict(new)), rows, told)
 
     def is_latest(self, happened: Happened) -> bool:
-        """Whether it is no invoice, or its subscription has no newer one by now."""
+        """Whether it is no invoice and no payment of one, or the subscription has no newer one by now."""
+        if happened.kind == "payment_intent":
+            invoice = self.invoice_paid_by(happened.id)
+            return invoice is None or self.latest_invoice_of(invoice)
         return happened.kind != "invoice" or self.latest_invoice_of(self.now[happened.id])
 
     def latest_invoice_of(self, invoice: Json) -> bool:
