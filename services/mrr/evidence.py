@@ -39,7 +39,8 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class BilledEvidence:
-    """The evidence of one subscription. `inferred` holds for its customer: see `infer_discounts`.
+    """The evidence of one subscription. `inferred` and the lines it is `inferred_by` hold for its customer: see
+    `infer_discounts`.
 
     `needed` says whether lines stand for terms at any time; else they tell of history alone.
     """
@@ -47,6 +48,7 @@ class BilledEvidence:
     billed: Billed
     needed: bool
     inferred: dict[str, Discount] = field(default_factory=dict)
+    inferred_by: dict[str, Line] = field(default_factory=dict)
 
     def at(
         self, items_at: Callable[[int], tuple[Item, ...]], terms: SubscriptionTerms, instant: int, span: Span
@@ -203,11 +205,11 @@ def _billed_for(item: Item, told: dict[str, Line]) -> int:
     return told[item.id].amount if item.id in told else 0
 
 
-def _taxes(items: Iterable[Item], told: dict[str, Line]) -> Iterator[tuple[str, Fraction]]:
+def _taxes(items: Iterable[Item], told: dict[str, Line]) -> Iterator[tuple[str, Line]]:
     for item in items:
         line = told.get(item.id)
-        if item.price.inclusive and line is not None and line.tax and line.amount:
-            yield item.id, Fraction(line.tax, line.amount)
+        if item.price.inclusive and not item.tax and line is not None and line.tax and line.amount:
+            yield item.id, line
 
 
 def with_discounts(item: Item, discounts: tuple[Discount, ...]) -> Item:
@@ -215,18 +217,19 @@ def with_discounts(item: Item, discounts: tuple[Discount, ...]) -> Item:
     return item if discounts == item.discounts else msgspec.structs.replace(item, discounts=discounts)
 
 
-def infer_discounts(bills: Iterable[Billed], unread: set[str]) -> dict[str, Discount]:
-    """What the discounts that cannot be read must be, by what each took off the lines of its latest invoice.
+def infer_discounts(bills: Iterable[Billed], unread: set[str]) -> dict[str, tuple[Discount, Line]]:
+    """What the discounts that cannot be read must be, by what each took off the lines of its latest invoice, of which
+    the last is named.
 
     A whole percentage where that gives every line's amount to the unit, else that amount an invoice.
     """
-    latest: dict[str, tuple[int, list[tuple[int, int]]]] = {}
+    latest: dict[str, tuple[Line, list[tuple[int, int]]]] = {}
     for line in (line for billed in bills for line in billed.lines):
         for discount, taken in line.discounts:
-            start, parts = latest.get(discount, (line.start, []))
-            if discount in unread and line.start >= start:
-                latest[discount] = line.start, [*(parts if line.start == start else []), (taken, line.amount)]
-    return {discount: _inferred(discount, parts) for discount, (_, parts) in latest.items()}
+            known, parts = latest.get(discount, (line, []))
+            if discount in unread and line.start >= known.start:
+                latest[discount] = line, [*(parts if line.start == known.start else []), (taken, line.amount)]
+    return {discount: (_inferred(discount, parts), line) for discount, (line, parts) in latest.items()}
 
 
 def _inferred(discount: str, parts: Sequence[tuple[int, int]]) -> Discount:

@@ -232,12 +232,14 @@ def _tracks(facts: Facts, policy: Policy) -> Iterator[AnyTrack]:
     bills = dict(facts.bills)
     known, unread = _discounts(facts)
     inferred = infer_discounts(bills.values(), unread) if unread else {}
+    must_be = {name: discount for name, (discount, _) in inferred.items()}
+    shown_by = {name: line for name, (_, line) in inferred.items()}
     inherited = spells(facts.customer)
     for subscription, timeline in facts.subscriptions:
         billed = bills.get(subscription, NO_BILL)
         needed = any(needs_invoices(run.terms) for run in timeline)
         matters = needed or (timeline[0].first.backfilled and tells_of_history(billed, timeline[0].terms))
-        evidence = BilledEvidence(billed if matters else NO_BILL, needed, inferred)
+        evidence = BilledEvidence(billed if matters else NO_BILL, needed, must_be, shown_by)
         yield Track(subscription, policy, segments(timeline, policy), inherited, billed, known, evidence)
     if facts.said:
         yield SaidTrack(facts.said)

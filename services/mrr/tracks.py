@@ -16,7 +16,7 @@ from typing import TypeVar
 from services.mrr.evidence import SECOND, BilledEvidence, Span, with_discounts
 from services.mrr.in_force import ALWAYS, Cause
 from services.mrr.policy import Policy
-from services.mrr.terms import CustomerTerms, Discount, Item, SubscriptionTerms
+from services.mrr.terms import CustomerTerms, Discount, Item, Line, SubscriptionTerms
 from services.mrr.timeline import Billed, Seen, Timeline
 from services.mrr.valuation import ZERO, Evidence, Valuation, value
 
@@ -167,7 +167,7 @@ class Track:
         own = self._holding(segment.terms.discounts + segment.coming, instant)
         discounts = own or self._inherited(instant)
         evidence = self._evidence_at(instant, place)
-        key = (evidence.items, discounts, tuple(evidence.lines.items()))
+        key = (evidence.items, discounts, tuple(evidence.lines.items()), tuple(evidence.taxes.items()))
         worth = None if explain else self._worths.get(key)
         if worth is None:
             currency = segment.terms.currency
@@ -181,12 +181,24 @@ class Track:
         place = _place_at(self.segments, instant)
         segment = self.segments[place]
         found = [cause_of(segment.seen, SUBSCRIPTIONS, instant)]
-        line = self._evidence_at(instant, place).lines.get(item)
-        if line is not None:
-            found.append(Cause(segment.seen.observed, INVOICES, line.version, line.offset, ""))
-        if not self._holding(segment.terms.discounts + segment.coming, instant) and self._inherited(instant):
+        evidence = self._evidence_at(instant, place)
+        own = self._holding(segment.terms.discounts + segment.coming, instant)
+        discounts = own or self._inherited(instant)
+        lines = self._lines_behind(evidence, item, discounts)
+        found += [Cause(segment.seen.observed, INVOICES, line.version, line.offset, "") for line in lines]
+        if discounts and not own:
             found.append(cause_of(_span_at(self.spells, instant).seen, CUSTOMERS, instant))
-        return tuple(found)
+        return tuple(dict.fromkeys(found))
+
+    def _lines_behind(self, evidence: Evidence, item: str, discounts: Sequence[Discount]) -> Iterator[Line]:
+        """The invoice lines that an item's amount, its tax, and the discounts that cannot be read are taken from."""
+        yield from (lines[item] for lines in (evidence.lines, evidence.taxes) if item in lines)
+        items_own = next((one.discounts for one in evidence.items if one.id == item), ())
+        for discount in (*items_own, *discounts):
+            if not discount.readable and self.policy.discounts.counts(discount.duration):
+                line = self.evidence.inferred_by.get(discount.id)
+                if line is not None:
+                    yield line
 
     def _evidence_at(self, instant: int, place: int) -> Evidence:
         segment = self.segments[place]

@@ -52,13 +52,13 @@ class Valuation:
 class Evidence:
     """The items to be valued, and what invoices tell where their terms cannot be read.
 
-    `lines`: the whole-period line that stands for an item's price and quantity, by its id; `taxes`: the share of an
-    item's amount that is tax, by its id; `inferred`: what an unreadable discount must be, by its id.
+    `lines`: the whole-period line that stands for an item's price and quantity, by its id; `taxes`: the line that shows
+    which share of an item's amount is tax, by its id; `inferred`: what an unreadable discount must be, by its id.
     """
 
     items: tuple[Item, ...]
     lines: Mapping[str, Line] = field(default_factory=dict)
-    taxes: Mapping[str, Fraction] = field(default_factory=dict)
+    taxes: Mapping[str, Line] = field(default_factory=dict)
     inferred: Mapping[str, Discount] = field(default_factory=dict)
 
 
@@ -230,7 +230,9 @@ def _take_amount(over: Sequence[tuple[Item, ItemValue]], discount: Discount, pol
 
 def _take_tax_out(item: Item, worth: ItemValue, evidence: Evidence, *, explain: bool) -> None:
     rate = fraction(item.tax)
-    share = rate / (100 + rate) if rate else evidence.taxes.get(item.id, ZERO)
+    line = evidence.taxes.get(item.id)
+    billed = ZERO if line is None else Fraction(line.tax, line.amount)
+    share = rate / (100 + rate) if rate else billed
     worth.exact *= 1 - share
     if explain and share:
         told = f" of {_text(rate)} %" if rate else ", as its latest invoice shows,"

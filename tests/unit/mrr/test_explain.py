@@ -2,13 +2,15 @@
 
 import json
 
+import pytest
 from typer.testing import CliRunner
 
 from services.mrr.commands import commands
 from services.mrr.explain import explain, records_behind
 from services.mrr.in_force import InForce
 from services.mrr.policy import STRIPE
-from tests.unit.mrr.build import customer, discount, item, price, subscription
+from services.mrr.tracks import INVOICES, SUBSCRIPTIONS
+from tests.unit.mrr.build import Json, customer, discount, invoice, item, line, price, subscription
 from tests.unit.mrr.story import Story, day
 
 
@@ -35,6 +37,41 @@ def test_an_explanation_of_another_day_is_that_of_what_held_then() -> None:
 def test_the_records_behind_a_number_are_named() -> None:
     names = [(one["object"], one["offset"]) for one in records_behind(_told().state(), day(40) * 1_000_000)]
     assert names == [("sub_1", 1), ("sub_1", 2), ("cus_1", 0)]
+
+
+def _taxed(tax: int, on: int) -> Json:
+    told = [{"amount": tax, "tax_behavior": "inclusive"}] if tax else []
+    return invoice(line(1200, start=day(on), taxes=told), name=f"in_{on}")
+
+
+@pytest.mark.parametrize(("tax", "worth"), [(120, 1080), (0, 1200)])
+def test_an_inclusive_tax_that_only_invoices_show_is_that_of_each_period(tax: int, worth: int) -> None:
+    told = Story().see(subscription(item(price(1200, tax_behavior="inclusive"))), 0, change="created")
+    told.see(_taxed(200, 0), 0).see(_taxed(tax, 31), 31)
+    assert told.rows(40) == [(0, 0, 1000, "new"), (31, 1000, worth, "expansion")]
+    (found,) = explain(told.state(), InForce(STRIPE), day(40) * 1_000_000)
+    assert [one.mrr for one in found.items] == [found.mrr] == [worth]
+
+
+@pytest.mark.parametrize(
+    ("shown", "billed"),
+    [
+        (subscription(item(price(1200, tax_behavior="inclusive"))), _taxed(200, 0)),
+        (subscription(discounts=["di_x"]), invoice(line(1000, discount_amounts=[{"amount": 250, "discount": "di_x"}]))),
+        (
+            subscription(item(discounts=["di_x"])),
+            invoice(line(1000, discount_amounts=[{"amount": 250, "discount": "di_x"}])),
+        ),
+    ],
+    ids=["a tax", "a discount", "a discount of the item"],
+)
+def test_the_invoice_that_an_unreadable_tax_or_discount_is_taken_from_is_among_the_records(
+    shown: Json, billed: Json
+) -> None:
+    told = Story().see(shown, 0, change="created").see(billed, 0)
+    (found,) = explain(told.state(), InForce(STRIPE), day(10) * 1_000_000)
+    (only,) = found.items
+    assert [(cause.topic, cause.offset) for cause in only.behind] == [(SUBSCRIPTIONS, 0), (INVOICES, 1)]
 
 
 def test_an_explanation_can_be_written_as_json() -> None:
