@@ -87,7 +87,7 @@ class MrrPolicy(Detail):
     """
 
     policy: PolicyTerms
-    counts_from: date
+    counts_from: date = Field(ge=date(1970, 1, 1), lt=date(9000, 1, 1))
 
 
 class DunningPolicy(Detail):

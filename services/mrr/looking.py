@@ -9,6 +9,7 @@ import psycopg
 
 from pipeline.decisions import load_images
 from runtime.database import Connection
+from runtime.errors import RuntimeFault
 from services.mrr.core import State
 from services.mrr.governance import MrrGovernance, day_begins, zone_of
 from services.mrr.in_force import InForce
@@ -18,9 +19,22 @@ from services.mrr.store import decode_state
 
 
 @contextmanager
+def database_faults() -> Iterator[None]:
+    """What keeps the tables from being looked at becomes a RuntimeFault that says what to do."""
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        raise RuntimeFault(f"the database does not answer (look at --database): {str(error).strip()}") from error
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
+        raise RuntimeFault("mrr has no tables in this database yet: dropfix migrate") from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise RuntimeFault(f"this role may not look at mrr's tables: {str(error).strip()}") from error
+
+
+@contextmanager
 def looking(database: str) -> Iterator[Connection]:
-    """A connection that sees one snapshot of mrr's tables, and writes nothing."""
-    with psycopg.connect(database, options="-c search_path=mrr -c timezone=UTC") as conn:
+    """A connection that sees one snapshot of mrr's tables, and writes nothing; see `database_faults`."""
+    with database_faults(), psycopg.connect(database, options="-c search_path=mrr -c timezone=UTC") as conn:
         conn.read_only = True
         conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         yield conn

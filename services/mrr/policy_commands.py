@@ -96,7 +96,7 @@ def set_policy(
 ) -> None:
     """Have another policy count from a day on: the difference becomes movements of kind policy, and nothing is edited.
 
-    Setting the one before from the same day on takes it back.
+    Setting the one before from the same day on takes it back; where others were set from later days, set those again.
     """
     wanted = _policy(policy)
     api: Callable[[Path | None], Api] = context.obj
@@ -109,7 +109,12 @@ def set_policy(
     _out.print(
         f"{wanted.version} counts from {counts_from.date()} on; ledgers go by it from {decision['effective_at']}"
     )
-    _err.print(f"to take it back: dropfix mrr set-policy {DEFAULT.name} --counts-from {counts_from.date()}")
+    _err.print(
+        f"to take it back, set what counted before ({DEFAULT.name}, where nothing was set) from the same day:"
+        f" dropfix mrr set-policy PRESET|FILE --counts-from {counts_from.date()}"
+        + (f" --workspace {workspace}" if workspace else ""),
+        markup=False,
+    )
 
 
 def compare_policies(

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from runtime.database import Connection
 from services.mrr.errors import InvalidRates
+from services.mrr.looking import database_faults
 from services.mrr.rates import SHOWN, read_rates, save_rates
 
 USAGE = 2
@@ -39,7 +40,7 @@ def load(
             _err.print(f"{file.name}: {fault}", markup=False)
         _err.print("nothing was loaded; the rates that there were stay")
         raise typer.Exit(USAGE) from None
-    with psycopg.connect(database) as conn:
+    with database_faults(), psycopg.connect(database) as conn:
         whose = _workspace_of(conn, workspace)
         save_rates(conn, whose, found, at=datetime.now(UTC))
     reporting = ", ".join(sorted({rate.reporting for rate in found}))
@@ -52,7 +53,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the rates that are loaded."""
-    with psycopg.connect(database) as conn:
+    with database_faults(), psycopg.connect(database) as conn:
         rows = conn.execute(
             "SELECT workspace_id, currency, reporting, rate, valid_from FROM mrr_io.rates ORDER BY 1, 3, 2, 5"
         ).fetchall()

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from typer.testing import CliRunner
 
 from pipeline.records import Record
+from runtime.errors import RuntimeFault
 from services.mrr.commands import commands
 from services.mrr.comparing import Comparison, Months, compare, differences
 from services.mrr.errors import UnknownPolicy
@@ -133,6 +134,23 @@ def test_a_policy_is_set_by_a_decision_that_carries_all_of_it() -> None:
     assert (path, body["kind"]) == ("/api/decisions", "mrr.policy")
     assert body["detail"] == {"policy": BAREMETRICS.model_dump(), "counts_from": "2026-02-01"}
     assert "from 2026-03-05T12:01:00Z" in done.output.replace("\n", " ")
+
+
+def test_how_it_is_taken_back_names_no_policy_that_may_not_be_the_one_before() -> None:
+    asked = ["set-policy", "baremetrics", "--counts-from", "2026-02-01", "--workspace", "ws_1"]
+    done = CliRunner().invoke(commands, asked, obj=_Console())
+    assert "set what counted before (stripe, where nothing was set) from the same day" in done.output
+    assert "dropfix mrr set-policy PRESET|FILE --counts-from 2026-02-01 --workspace ws_1" in done.output
+
+
+@pytest.mark.parametrize(
+    "asked", [["compare", "--to", "profitwell"], ["explain", "cus_1"], ["rates", "show"]], ids=lambda asked: asked[0]
+)
+def test_a_database_that_does_not_answer_is_told_in_words(asked: list[str]) -> None:
+    done = CliRunner().invoke(commands, [*asked, "--database", "postgresql://nobody:secret@127.0.0.1:1/x"])
+    assert isinstance(done.exception, RuntimeFault)
+    assert "the database does not answer" in str(done.exception)
+    assert "secret" not in str(done.exception)
 
 
 @pytest.mark.parametrize(("suffix", "text"), [("json", '{"version": "ours/1"}'), ("toml", 'version = "ours/1"')])

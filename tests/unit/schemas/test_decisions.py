@@ -83,6 +83,8 @@ def test_dunning_knows_every_kind_that_bears_its_name(kind: str) -> None:
         ("workspace.settings", {"timezone": "Berlin"}, "no time zone"),
         ("workspace.settings", {"name": ""}, "name: "),
         ("signals.thresholds", {"history_days": -1}, "history_days: "),
+        ("mrr.policy", {**SAMPLES["mrr.policy"], "counts_from": "0001-01-01"}, "counts_from: "),
+        ("mrr.policy", {**SAMPLES["mrr.policy"], "counts_from": "9999-12-31"}, "counts_from: "),
         ("dunning.policy", {"days": [3, 0]}, "rising order"),
         ("dunning.policy", {"first_hour": 18}, "before the last"),
         ("dunning.policy", {"thresholds": {"zzz": 5}}, "currency"),
