@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from schemas.money import format_amount
 from services.mrr.core import State, instant_of, microseconds
@@ -36,7 +37,8 @@ def explain_customer(
     with looking(database) as conn:
         ledgers, now = ledgers_of(conn, customer), now_of(conn)
     if not ledgers:
-        _err.print(f"mrr knows no customer {customer}; `dropfix status` says whether it has read everything yet")
+        unknown = f"mrr knows no customer {customer}; `dropfix status` says whether it has read everything yet"
+        _err.print(unknown, markup=False)
         raise typer.Exit(NOT_THERE)
     found = [(seen.state, *_explained(seen, now if at is None else end_of(at.date(), seen.zone))) for seen in ledgers]
     if as_json:
@@ -56,14 +58,14 @@ def _encoded(state: State, explanations: list[Explanation], records: list[dict[s
 
 
 def _print(state: State, explanations: list[Explanation], records: list[dict[str, Any]]) -> None:
-    _out.print(f"[bold]{state.subject}[/]")
+    _out.print(f"[bold]{escape(state.subject)}[/]")
     if not explanations:
         _out.print("  nothing of it ever counted")
     for one in explanations:
         _print_currency(one)
     for record in records:
         where = f"{record['topic']}/{record['partition']}/{record['offset']}"
-        _out.print(f"  [dim]{record['observed_at']} {record['object']}: {where}[/]")
+        _out.print(f"  [dim]{record['observed_at']} {escape(record['object'])}: {where}[/]")
 
 
 def _print_currency(one: Explanation) -> None:
@@ -72,9 +74,9 @@ def _print_currency(one: Explanation) -> None:
         _out.print("    another's number stands for it: it is one person with a user or a customer, or disconnected")
     for item in one.items:
         where = f"{item.subscription} {item.item}".strip()
-        _out.print(f"    {where}: {format_amount(item.mrr, one.currency)} ({item.basis})")
+        _out.print(f"    {escape(where)}: {format_amount(item.mrr, one.currency)} ({item.basis})")
         for step in item.steps:
-            _out.print(f"      {step}")
+            _out.print(f"      {step}", markup=False)
         _out.print(f"      [dim]{', '.join(one.place(cause) for cause in item.behind)}[/]")
     if one.items:
         _out.print(f"    {one.exact} minor units exactly, rounded once, half up: {half_up(one.exact)}")

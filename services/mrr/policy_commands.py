@@ -10,6 +10,7 @@ from typing import Annotated, Any, NoReturn, Protocol
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
@@ -252,7 +253,7 @@ def _print(current: Policy, other: Policy, found: Comparison) -> None:
     for one in latest[:SHOWN]:
         mrr, would_be = (format_amount(amount, one.currency) for amount in (one.mrr, one.other))
         whys = (f"{why.choice}: {why.from_value} → {why.to_value}" for why in one.reasons)
-        _out.print(f"  {one.month:%Y-%m} {one.subject}: {mrr} → {would_be}  [dim]{'; '.join(whys)}[/]")
+        _out.print(f"  {one.month:%Y-%m} {escape(one.subject)}: {mrr} → {would_be}  [dim]{'; '.join(whys)}[/]")
     if len(latest) > SHOWN:
         _err.print("--json has all of them, month by month")
 

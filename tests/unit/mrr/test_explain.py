@@ -1,6 +1,8 @@
 """Explaining a number: its items, their steps, and the records behind it."""
 
 import json
+from contextlib import nullcontext
+from datetime import UTC, datetime
 
 import pytest
 from typer.testing import CliRunner
@@ -8,10 +10,13 @@ from typer.testing import CliRunner
 from services.mrr.commands import commands
 from services.mrr.explain import explain, records_behind
 from services.mrr.in_force import InForce
+from services.mrr.looking import Seen
 from services.mrr.policy import STRIPE
 from services.mrr.tracks import INVOICES, SUBSCRIPTIONS
 from tests.unit.mrr.build import Json, customer, discount, invoice, item, line, price, subscription
+from tests.unit.mrr.replay import Replay
 from tests.unit.mrr.story import Story, day
+from tests.unit.mrr.test_said import identify
 
 
 def _told() -> Story:
@@ -77,6 +82,18 @@ def test_the_invoice_that_an_unreadable_tax_or_discount_is_taken_from_is_among_t
 def test_an_explanation_can_be_written_as_json() -> None:
     (found,) = explain(_told().state(), InForce(STRIPE), day(10) * 1_000_000)
     assert json.loads(json.dumps(found.encode()))["items"][0]["exact"] == "900"
+
+
+def test_an_id_that_looks_like_markup_is_printed_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    replay = Replay().take([identify({"mrr": 49}, 1, name="m[/x]", user="u[/b]")])
+    (state,) = replay.states.values()
+    monkeypatch.setattr("services.mrr.commands.looking", nullcontext)
+    monkeypatch.setattr("services.mrr.commands.ledgers_of", lambda *_: [Seen(state, InForce(STRIPE), "UTC")])
+    monkeypatch.setattr("services.mrr.commands.now_of", lambda _: datetime.fromtimestamp(day(10), UTC))
+    done = CliRunner().invoke(commands, ["explain", "u[/b]", "--database", "postgresql://"])
+    assert done.exception is None
+    assert "u[/b]" in done.output
+    assert "(message m[/x])" in done.output
 
 
 def test_the_policies_can_be_listed_for_people_and_for_scripts() -> None:
