@@ -199,6 +199,13 @@ def test_a_tax_inside_the_price_is_taken_out(place: str) -> None:
     assert mrr(where) == 1000
 
 
+@pytest.mark.parametrize("behaviour", [{}, {"tax_behavior": "unspecified"}], ids=["older", "unspecified"])
+def test_a_tax_rate_says_itself_that_it_is_inside_the_price(behaviour: dict[str, Any]) -> None:
+    rates = [{"percentage": 20.0, "inclusive": True}]
+    assert mrr(subscription(item(price(1200, **behaviour)), default_tax_rates=rates)) == 1000
+    assert mrr(subscription(item(price(1200, **behaviour), tax_rates=rates))) == 1000
+
+
 def test_an_items_own_tax_rates_stand_instead_of_the_subscriptions() -> None:
     own = item(price(1100, tax_behavior="inclusive"), tax_rates=[{"percentage": 10, "inclusive": True}])
     assert mrr(subscription(own, default_tax_rates=[{"percentage": 20, "inclusive": True}])) == 1000
