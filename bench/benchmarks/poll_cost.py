@@ -3,8 +3,8 @@
 Every subscription renews on the 1st, so that the dearest day is among those that are simulated: from the noon before
 it for 24 hours, and scaled to 30 days; with DROPFIX_VERIFY=1, 30 days. Accounts at the floor are paid yearly and have
 no transactions in the window. 100,000 and a million subscriptions, which renew all through the month, are polled for
-an hour that has a turn of every sweep, and scaled to 30 days; with DROPFIX_VERIFY=1 for three hours. Their first sync
-is not made: their rows are written, and the pages of that hour read once before.
+half an hour that has a turn of every sweep, and scaled to 30 days; with DROPFIX_VERIFY=1 for three hours. Their first
+sync is not made: their rows are written, and the pages of that time read once before.
 """
 
 import os
@@ -51,9 +51,9 @@ BURST_SECONDS = 5 * 3600
 """From the first renewals until what follows of them is read."""
 SIZES = (100, 1_000, 10_000)
 LARGE = (100_000, 1_000_000)
-LARGE_POLLS = len(SLOT_CYCLE) * (3 if AT_LENGTH else 1)
-SWEEPS_CUSTOMERS = len(SLOT_CYCLE)
-"""The tick from which an hour has a turn of the sweep of customers."""
+LARGE_POLLS = len(SLOT_CYCLE) * 3 if AT_LENGTH else len(SLOT_CYCLE) // 2
+SWEEPS_CUSTOMERS = len(SLOT_CYCLE) * 3 // 2
+"""The tick from which half an hour has a turn of the sweep of customers, the dearest."""
 SHOWN: tuple[Name, ...] = ("card_failure", "cancellation", "closed", "change")
 
 
@@ -220,7 +220,7 @@ def _measure(servers: Servers, size: int, *, rich: bool) -> Cost:
 
 
 def _measure_large(servers: Servers, size: int) -> Cost:
-    """A large account, in an hour like any other; what its pages show is known by then."""
+    """A large account, at a time like any other; what its pages show is known by then."""
     company = vast(customers=size, now=IN_THE_MONTH)
 
     def fill(db: psycopg.Connection, connection_id: str) -> None:
