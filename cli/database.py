@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import psycopg
 import typer
+from psycopg.conninfo import conninfo_to_dict
 
 from cli.errors import USAGE, CommandError
 from cli.places import running_stack
@@ -42,6 +43,14 @@ def checked(url: str) -> str:
         raise CommandError(
             "DATABASE_URL is not an address of PostgreSQL", remedy="it starts with postgresql://", code=USAGE
         )
+    try:
+        conninfo_to_dict(url)
+    except psycopg.ProgrammingError:  # what it says repeats parts of the address, and so of the password
+        raise CommandError(
+            "DATABASE_URL cannot be read as an address of PostgreSQL",
+            remedy="it looks like postgresql://user:password@host:5432/name, special characters as %XX",
+            code=USAGE,
+        ) from None
     return url
 
 

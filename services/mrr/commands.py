@@ -17,6 +17,8 @@ from services.mrr.rates_commands import rates
 from services.mrr.rounding import half_up
 
 NOT_THERE = 3
+_NO_DAY = 9000
+"""The first year whose days are not looked at: the calendar's own end lies too near."""
 commands = typer.Typer(help="MRR: what it is, and why.", no_args_is_help=True)
 add_to(commands)
 commands.add_typer(rates, name="rates")
@@ -24,12 +26,21 @@ _out = Console(highlight=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def _looked_at(day: datetime | None) -> datetime | None:
+    if day is not None and day.year >= _NO_DAY:
+        raise typer.BadParameter(f"{day.date()} is too far ahead: the last day is {_NO_DAY - 1}-12-31")
+    return day
+
+
 @commands.command("explain")
 def explain_customer(
     customer: Annotated[str, typer.Argument(help="Stripe's id of the customer: cus_…; or the product's of a user.")],
     database: Annotated[str, typer.Option(envvar="DATABASE_URL", help="Address of the database.")],
     at: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="At the end of this day (in the workspace's zone).")
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"], callback=_looked_at, help="At the end of this day (in the workspace's zone)."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

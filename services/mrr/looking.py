@@ -29,6 +29,11 @@ def database_faults() -> Iterator[None]:
         raise RuntimeFault("mrr has no tables in this database yet: dropfix migrate") from error
     except psycopg.errors.InsufficientPrivilege as error:
         raise RuntimeFault(f"this role may not look at mrr's tables: {str(error).strip()}") from error
+    except psycopg.ProgrammingError as error:
+        if error.sqlstate is not None:
+            raise
+        # it never came to PostgreSQL, and what the library says of an address repeats it, password and all
+        raise RuntimeFault("--database is no address of PostgreSQL: it looks like postgresql://…") from None
 
 
 @contextmanager

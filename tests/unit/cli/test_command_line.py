@@ -91,6 +91,7 @@ def test_what_needs_a_running_stack_says_how_to_start_one(
         (("service", "nonsense"), "there are poller, mirror, mrr, detector"),
         (("migrate",), "DATABASE_URL"),
         (("migrate", "--database-url", "garbage"), "not an address of PostgreSQL"),
+        (("migrate", "--database-url", "postgresql://u@[h/x"), "cannot be read as an address of PostgreSQL"),
         (("topics", "create"), "KAFKA_BOOTSTRAP_SERVERS"),
     ],
 )

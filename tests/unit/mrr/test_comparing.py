@@ -153,6 +153,22 @@ def test_a_database_that_does_not_answer_is_told_in_words(asked: list[str]) -> N
     assert "secret" not in str(done.exception)
 
 
+@pytest.mark.parametrize("address", ["nonsense", "mysql://u:secret@h/x", "postgresql://u:secret@[h/x"])
+@pytest.mark.parametrize("asked", [["explain", "cus_1"], ["rates", "show"]], ids=lambda asked: asked[0])
+def test_what_is_no_address_of_a_database_is_told_in_words_that_hold_no_secret(asked: list[str], address: str) -> None:
+    done = CliRunner().invoke(commands, [*asked, "--database", address])
+    assert isinstance(done.exception, RuntimeFault)
+    assert "--database is no address of PostgreSQL" in str(done.exception)
+    assert "secret" not in str(done.exception)
+
+
+@pytest.mark.parametrize("on", ["9000-01-01", "9999-12-31"])
+def test_a_day_too_far_ahead_is_refused_before_anything_is_looked_at(on: str) -> None:
+    done = CliRunner().invoke(commands, ["explain", "cus_1", "--at", on, "--database", "postgresql://127.0.0.1:1/x"])
+    assert done.exit_code == 2
+    assert "8999-12-31" in done.output
+
+
 @pytest.mark.parametrize(("suffix", "text"), [("json", '{"version": "ours/1"}'), ("toml", 'version = "ours/1"')])
 def test_a_policy_can_be_read_from_a_file(tmp_path: Path, suffix: str, text: str) -> None:
     file, console = tmp_path / f"ours.{suffix}", _Console()
