@@ -147,22 +147,30 @@ def tells_of_history(billed: Billed, terms: SubscriptionTerms) -> bool:
     return any(line.item not in items or not _is_at_todays_price(items[line.item], line) for line in billed.lines)
 
 
-def bears(facts: Facts, invoice: InvoiceTerms) -> bool:
-    """Whether the lines of an invoice that is among these facts may change the ledger.
+def bears(before: Facts, facts: Facts, invoice: InvoiceTerms) -> bool:
+    """Whether the lines of an invoice that is among these facts, and was not before, may change the ledger.
 
     Most only bill what the subscription says itself. Where another invoice tells of another price, one at today's may
-    end that price.
+    end that price; and a newer version of an invoice may take back the tax that an older one showed.
     """
     timeline = next((runs for name, runs in facts.subscriptions if name == invoice.subscription), ())
-    told = next((billed for name, billed in facts.bills if name == invoice.subscription), Billed(invoice.lines))
-    return any(needs_invoices(run.terms) or tells_of_history(told, run.terms) for run in timeline) or any(
-        line.discounts for line in invoice.lines
+    told, told_before = (
+        next((billed for name, billed in known.bills if name == invoice.subscription), Billed())
+        for known in (facts, before)
+    )
+    return any(line.discounts for line in invoice.lines) or any(
+        needs_invoices(run.terms, told) or needs_invoices(run.terms, told_before) or tells_of_history(told, run.terms)
+        for run in timeline
     )
 
 
-def needs_invoices(terms: SubscriptionTerms) -> bool:
-    """Whether something of these terms can only be valued from an invoice."""
-    return terms.cut or any(_is_unreadable(item) or (item.price.inclusive and not item.tax) for item in terms.items)
+def needs_invoices(terms: SubscriptionTerms, billed: Billed) -> bool:
+    """Whether something of these terms can only be valued from an invoice: of a tax, where the price holds one, or
+    leaves it unsaid and a line shows one inside."""
+    taxed = {line.item for line in billed.lines if line.tax}
+    return terms.cut or any(
+        _is_unreadable(item) or (not item.tax and (item.price.inclusive or item.id in taxed)) for item in terms.items
+    )
 
 
 def _is_unreadable(item: Item) -> bool:
@@ -208,7 +216,7 @@ def _billed_for(item: Item, told: dict[str, Line]) -> int:
 def _taxes(items: Iterable[Item], told: dict[str, Line]) -> Iterator[tuple[str, Line]]:
     for item in items:
         line = told.get(item.id)
-        if item.price.inclusive and not item.tax and line is not None and line.tax and line.amount:
+        if not item.tax and line is not None and line.tax and line.amount:
             yield item.id, line
 
 

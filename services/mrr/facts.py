@@ -55,5 +55,5 @@ def merge_fact(facts: Facts, fact: Fact | UserFact) -> Merged:
         return with_customer(facts, fact.seen, fact.terms)
     if isinstance(fact.terms, InvoiceTerms):
         merged = with_invoice(facts, fact.seen, fact.terms)
-        return Merged(merged.facts, merged.bears and bears(merged.facts, fact.terms), merged.pays)
+        return Merged(merged.facts, merged.bears and bears(facts, merged.facts, fact.terms), merged.pays)
     return Merged(facts, bears=False)

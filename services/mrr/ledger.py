@@ -237,7 +237,7 @@ def _tracks(facts: Facts, policy: Policy) -> Iterator[AnyTrack]:
     inherited = spells(facts.customer)
     for subscription, timeline in facts.subscriptions:
         billed = bills.get(subscription, NO_BILL)
-        needed = any(needs_invoices(run.terms) for run in timeline)
+        needed = any(needs_invoices(run.terms, billed) for run in timeline)
         matters = needed or (timeline[0].first.backfilled and tells_of_history(billed, timeline[0].terms))
         evidence = BilledEvidence(billed if matters else NO_BILL, needed, must_be, shown_by)
         yield Track(subscription, policy, segments(timeline, policy), inherited, billed, known, evidence)

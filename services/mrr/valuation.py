@@ -77,7 +77,8 @@ def value(
     if discounts:
         _discount(list(zip(items, values, strict=True)), discounts, policy, currency, evidence, explain=explain)
     for item, worth in zip(items, values, strict=True):
-        if item.price.inclusive or item.tax:  # a rate says itself that it is inside; most prices leave it unsaid
+        # most prices leave it unsaid whether a tax is inside; a rate, and an invoice, say it themselves
+        if item.price.inclusive or item.tax or item.id in evidence.taxes:
             _take_tax_out(item, worth, evidence, explain=explain)
         if worth.exact >= _LARGEST:
             worth.exact, worth.basis = ZERO, "unknown"

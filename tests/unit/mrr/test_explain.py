@@ -58,6 +58,27 @@ def test_an_inclusive_tax_that_only_invoices_show_is_that_of_each_period(tax: in
     assert [one.mrr for one in found.items] == [found.mrr] == [worth]
 
 
+@pytest.mark.parametrize("behaviour", [{}, {"tax_behavior": "unspecified"}], ids=["older", "unspecified"])
+@pytest.mark.parametrize(("tax", "worth"), [(200, 1000), (0, 1200)])
+def test_an_inclusive_tax_that_invoices_show_is_taken_out_of_a_price_that_leaves_it_unsaid(
+    behaviour: Json, tax: int, worth: int
+) -> None:
+    told = Story().see(subscription(item(price(1200, **behaviour))), 0, change="created").see(_taxed(tax, 0), 0)
+    assert told.rows(10) == [(0, 0, worth, "new")]
+
+
+def test_the_invoice_of_a_price_that_leaves_its_tax_unsaid_is_among_the_records() -> None:
+    told = Story().see(subscription(item(price(1200))), 0, change="created").see(_taxed(200, 0), 0)
+    (found,) = explain(told.state(), InForce(STRIPE), day(10) * 1_000_000)
+    assert [(cause.topic, cause.offset) for cause in found.items[0].behind] == [(SUBSCRIPTIONS, 0), (INVOICES, 1)]
+
+
+def test_a_tax_that_another_version_of_the_invoice_does_not_show_is_no_longer_taken_out() -> None:
+    told = Story().see(subscription(item(price(1200))), 0, change="created").see(_taxed(200, 0), 0)
+    told.see(_taxed(0, 0), 0)
+    assert told.rows(10) == [(0, 0, 1200, "new")]
+
+
 @pytest.mark.parametrize(
     ("shown", "billed"),
     [
