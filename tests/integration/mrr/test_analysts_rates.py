@@ -69,6 +69,23 @@ def test_a_currency_without_a_rate_is_named_and_left_out(tables: Tables, tmp_pat
     assert rows[0] == (1000 + 2200, None, ["jpy"])
 
 
+def test_a_rate_of_a_day_to_come_does_not_count_yet(tables: Tables, tmp_path: Path) -> None:
+    """On the twentieth of January."""
+    rates = ("eur,usd,1.1,2025-01-01", "eur,usd,1.2,2026-01-21", "jpy,usd,0.0066,2026-01-21")
+    assert load(tables, tmp_path, *rates).exit_code == 0
+    rows = tables.rows("SELECT mrr_end, currencies_without_rate FROM analytics.mrr_daily_reported ORDER BY day")
+    assert rows[-1] == (1000 + 3300, ["jpy"])
+
+
+def test_a_currency_is_named_as_without_a_rate_only_on_days_on_which_it_has_mrr(tables: Tables, tmp_path: Path) -> None:
+    ended = subscription(item(price(3000, currency="jpy")), name="sub_jpy", customer="cus_jpy", currency="jpy")
+    ended |= {"status": "canceled", "ended_at": day(5)}
+    tables.apply([raw_record("subscription", ended, at=day(5), version=6, change="updated")])
+    assert load(tables, tmp_path, "eur,usd,1.1,2025-01-01").exit_code == 0
+    rows = tables.rows("SELECT currencies_without_rate FROM analytics.mrr_daily_reported ORDER BY day")
+    assert [named for (named,) in rows[4:8]] == [["jpy"], ["jpy"], [], []]
+
+
 def test_another_file_takes_the_place_of_the_first_and_a_wrong_one_changes_nothing(
     tables: Tables, tmp_path: Path
 ) -> None:

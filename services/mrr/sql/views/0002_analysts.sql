@@ -404,12 +404,12 @@ COMMENT ON COLUMN analytics.exchange_rates.loaded_at IS 'When it was loaded.';
 
 CREATE OR REPLACE VIEW analytics.mrr_daily_reported WITH (security_invoker = true) AS
 WITH rates AS (
-    SELECT workspace_id, reporting, currency, valid_from, coalesce(valid_until, 'infinity') AS valid_until, factor,
-           last_value(factor) OVER (
-               PARTITION BY workspace_id, reporting, currency ORDER BY valid_from
-               ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
-           ) AS latest
-    FROM analytics.exchange_rates
+    SELECT e.workspace_id, e.reporting, e.currency, e.valid_from, coalesce(e.valid_until, 'infinity') AS valid_until, e.factor,
+           max(e.factor) FILTER (WHERE c.today BETWEEN e.valid_from AND coalesce(e.valid_until, 'infinity')) OVER (
+               PARTITION BY e.workspace_id, e.reporting, e.currency
+           ) AS latest  -- the one that is valid today: those of days to come are not known to hold
+    FROM analytics.exchange_rates e
+    JOIN analytics.workspace_calendar c USING (workspace_id)
     UNION ALL
     SELECT DISTINCT workspace_id, reporting, reporting, '-infinity'::date, 'infinity'::date, 1::numeric, 1::numeric
     FROM analytics.exchange_rates
@@ -426,11 +426,13 @@ SELECT workspace_id, connection_id, reporting AS currency, day, sum(mrr_start * 
        sum(source * latest) AS source, sum(correction * latest) AS correction, sum(mrr_end * latest) AS mrr_end,
        CASE WHEN bool_and(factor IS NOT NULL OR mrr_end = 0) THEN coalesce(sum(mrr_end * factor), 0) END
            AS mrr_end_at_rates_of_day,
-       coalesce(array_agg(currency ORDER BY currency) FILTER (WHERE latest IS NULL), '{}') AS currencies_without_rate
+       coalesce(array_agg(currency ORDER BY currency) FILTER (
+           WHERE latest IS NULL AND (mrr_start <> 0 OR mrr_end <> 0 OR new <> 0 OR reactivation <> 0)
+       ), '{}') AS currencies_without_rate
 FROM converted
 GROUP BY workspace_id, connection_id, reporting, day;
 
-COMMENT ON VIEW analytics.mrr_daily_reported IS 'MRR of every day in a reporting currency, all days at the latest rates, so that a change of a rate is never an expansion: what moves is what customers did. Amounts are exact and not rounded, so that they add up as those of mrr_daily do. Empty until rates are loaded. The rows behind it are those of mrr_daily.';
+COMMENT ON VIEW analytics.mrr_daily_reported IS 'MRR of every day in a reporting currency, all days at the rates that are valid today, so that a change of a rate is never an expansion: what moves is what customers did. Amounts are exact and not rounded, so that they add up as those of mrr_daily do. Empty until rates are loaded. The rows behind it are those of mrr_daily.';
 COMMENT ON COLUMN analytics.mrr_daily_reported.workspace_id IS 'The company that sees it.';
 COMMENT ON COLUMN analytics.mrr_daily_reported.connection_id IS 'The Stripe account in one mode that it comes from; the workspace itself where identify() tells the MRR.';
 COMMENT ON COLUMN analytics.mrr_daily_reported.currency IS 'The reporting currency.';
@@ -446,4 +448,4 @@ COMMENT ON COLUMN analytics.mrr_daily_reported.source IS 'Added (or lost, negati
 COMMENT ON COLUMN analytics.mrr_daily_reported.correction IS 'Added (or lost, negative) by corrections that take no single row back.';
 COMMENT ON COLUMN analytics.mrr_daily_reported.mrr_end IS 'MRR when the day ended.';
 COMMENT ON COLUMN analytics.mrr_daily_reported.mrr_end_at_rates_of_day IS 'The same at the rates that were valid on that day; null where one is missing. What it differs by from mrr_end is exchange alone.';
-COMMENT ON COLUMN analytics.mrr_daily_reported.currencies_without_rate IS 'Currencies with MRR that no rate is loaded for: they are not in the amounts.';
+COMMENT ON COLUMN analytics.mrr_daily_reported.currencies_without_rate IS 'Currencies with MRR that day that no rate is loaded for, or none from today or before: they are not in the amounts.';
