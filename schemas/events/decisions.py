@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from schemas.currencies import is_currency
 from schemas.errors import InvalidDecision
 from schemas.events.base import Instant
-from schemas.events.mrr_policy import PolicyTerms
+from schemas.events.mrr_policy import PolicyTerms, has_name_of_a_preset
 from schemas.faults import faults_of
 
 LEAD = timedelta(minutes=1)
@@ -88,6 +88,11 @@ class MrrPolicy(Detail):
 
     policy: PolicyTerms
     counts_from: date = Field(ge=date(1970, 1, 1), lt=date(9000, 1, 1))
+
+    def fault(self) -> str | None:
+        if has_name_of_a_preset(self.policy):
+            return f"{self.policy.name} is a preset, and this is another policy: give it a name of its own"
+        return None
 
 
 class DunningPolicy(Detail):

@@ -1,5 +1,6 @@
 """A policy of MRR as a decision carries it: what counts, as a versioned value with every choice a field."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -47,3 +48,30 @@ class PolicyTerms(BaseModel):
         default="52/12", description="Weeks in a month, for prices by the week."
     )
     discounts: DiscountPolicy = Field(default_factory=DiscountPolicy, description="Which discounts are taken off.")
+
+    @property
+    def name(self) -> str:
+        """The version without its number."""
+        return self.version.rpartition("/")[0]
+
+
+_ALL = DiscountPolicy(forever=True, repeating=True, once=True)
+PRESETS = (
+    PolicyTerms(version="stripe/1"),
+    PolicyTerms(version="profitwell/1", discounts=_ALL),
+    PolicyTerms(version="baremetrics/1", past_due_grace_days=30, discounts=_ALL),
+    PolicyTerms(version="chartmogul/1", activate_at="first_payment", discounts=_ALL),
+)
+"""The newest version of each preset. They are named for the tools whose numbers they come closest to (gathered from
+their documentation, see docs)."""
+
+
+def is_named_otherwise(terms: PolicyTerms, known: Iterable[PolicyTerms]) -> bool:
+    """Whether the version of these terms is that of others among the known ones, the earliest first: a version names
+    one policy for ever, that which it was first given to."""
+    return next((one for one in known if one.version == terms.version), terms) != terms
+
+
+def has_name_of_a_preset(terms: PolicyTerms) -> bool:
+    """Whether these terms have a preset's name, and are not it: a policy of one's own has a name of its own."""
+    return any(preset.name == terms.name and preset != terms for preset in PRESETS)

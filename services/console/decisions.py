@@ -24,11 +24,13 @@ from schemas.events.decisions import (
     DunningPolicy,
     DunningSender,
     DunningSending,
+    MrrPolicy,
     SignalThresholds,
     WorkspaceSettings,
     check_decision,
     kind_named,
 )
+from schemas.events.mrr_policy import is_named_otherwise
 from schemas.subjects import kept_key
 from services.console.errors import Refused
 from services.console.identifiers import mint_id
@@ -132,6 +134,8 @@ class Decisions:
                 _must_be_of(db, workspace_id, connection_id)
             if kind == "dunning.sender" and checked.get("passed"):
                 self._must_have_passed(db, workspace_id, checked["address"])
+            if kind == "mrr.policy":
+                _must_be_named_anew(db, workspace_id, checked)
             write_decision(db, decision)
         self._decided()
         return decision
@@ -281,6 +285,19 @@ def _must_be_of(db: Db, workspace_id: str, connection_id: str) -> None:
     ).fetchone()
     if row is None or not row[0]:
         raise Refused("no_connection", "There is no such connection here.", "See the status.", HTTPStatus.NOT_FOUND)
+
+
+def _must_be_named_anew(db: Db, workspace_id: str, detail: Mapping[str, Any]) -> None:
+    """A version names one policy for ever: mrr takes no other under it."""
+    terms = MrrPolicy.model_validate(detail).policy
+    rows = db.execute(_SQL["of_kinds"], {"workspace_id": workspace_id, "kinds": ["mrr.policy"]})
+    if is_named_otherwise(terms, (MrrPolicy.model_validate(said).policy for _, said, _ in rows)):
+        raise Refused(
+            "version_is_taken",
+            f"{terms.version} is the name of another policy already.",
+            "Give this one the next number.",
+            HTTPStatus.CONFLICT,
+        )
 
 
 def _decision_of(row: tuple[Any, ...]) -> Decision:

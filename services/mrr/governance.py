@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 from pipeline.decisions import Image, Kept, load_images
@@ -12,12 +13,12 @@ from runtime.database import Connection
 from schemas.catalogue import CONTROL_DECISION
 from schemas.events.control import Decision
 from schemas.events.decisions import ConnectionEnded, MrrPolicy, WorkspaceSettings, read_detail
-from schemas.events.mrr_policy import PolicyTerms
+from schemas.events.mrr_policy import PRESETS, PolicyTerms, is_named_otherwise
 from schemas.subjects import split_subject
 from services.mrr.core import microseconds
 from services.mrr.in_force import Away, Cause, InForce, Switch, apart
 from services.mrr.persons import End, Persons
-from services.mrr.policy import PRESETS, Policy
+from services.mrr.policy import Policy
 
 _OF_WORKSPACE = "SELECT subject FROM customers WHERE workspace_id = %s"
 _OF_CONNECTION = (
@@ -124,10 +125,7 @@ def _check_zone(conn: Connection, zone: str | None) -> None:
 
 
 def _check_version(conn: Connection, workspace_id: str, terms: PolicyTerms) -> None:
-    wanted = policy_of(terms)
-    known = [preset for preset in PRESETS.values() if preset.version == wanted.version]
-    for (detail,) in conn.execute(_SAID_OF_POLICIES, (workspace_id,)):
-        said = policy_of(MrrPolicy.model_validate(detail).policy)
-        known += [said] if said.version == wanted.version else []
-    if any(one != wanted for one in known):
-        raise BadRecord(f"{wanted.version} is the name of another policy already: give this one the next number")
+    rows = conn.execute(_SAID_OF_POLICIES, (workspace_id,))
+    said = (MrrPolicy.model_validate(detail).policy for (detail,) in rows)
+    if is_named_otherwise(terms, chain(PRESETS, said)):
+        raise BadRecord(f"{terms.version} is the name of another policy already: give this one the next number")

@@ -1,17 +1,17 @@
 """A policy: what counts as MRR, as a versioned value that never changes.
 
-Every tool that shows MRR hides choices; here each choice is a field. The presets are named for the tools whose
-numbers they come closest to (gathered from their documentation, see docs).
+Every tool that shows MRR hides choices; here each choice is a field.
 """
 
 from collections.abc import Mapping
 from fractions import Fraction
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Literal
 
 from pydantic import ValidationError
 
-from schemas.events.mrr_policy import DiscountPolicy, PolicyTerms
+from schemas.events.mrr_policy import PRESETS as PRESET_TERMS
+from schemas.events.mrr_policy import PolicyTerms
 from services.mrr.errors import UnknownPolicy
 
 Duration = Literal["forever", "repeating", "once"]
@@ -25,11 +25,6 @@ _WEEK = {"52/12": Fraction(52, 12), "4.33": Fraction(433, 100)}
 class Policy(PolicyTerms):
     """What counts as MRR, and what follows for prices. Frozen: another choice is another version."""
 
-    @cached_property
-    def name(self) -> str:
-        """The version without its number."""
-        return self.version.rpartition("/")[0]
-
     def month_factor(self, interval: str, count: int) -> Fraction:
         """How many of a price's billing periods there are in a month: 1/12 of a year's, 52/24 of two weeks'."""
         return _month_factor(interval, count, self.day_factor, self.week_factor)
@@ -41,11 +36,7 @@ def _month_factor(interval: str, count: int, day: str, week: str) -> Fraction:
     return per_month[interval] / count
 
 
-_ALL = DiscountPolicy(forever=True, repeating=True, once=True)
-STRIPE = Policy(version="stripe/1")
-PROFITWELL = Policy(version="profitwell/1", discounts=_ALL)
-BAREMETRICS = Policy(version="baremetrics/1", past_due_grace_days=30, discounts=_ALL)
-CHARTMOGUL = Policy(version="chartmogul/1", activate_at="first_payment", discounts=_ALL)
+STRIPE, PROFITWELL, BAREMETRICS, CHARTMOGUL = (Policy.model_validate(terms.model_dump()) for terms in PRESET_TERMS)
 
 PRESETS: dict[str, Policy] = {policy.name: policy for policy in (STRIPE, PROFITWELL, BAREMETRICS, CHARTMOGUL)}
 """The newest version of each preset by its name."""

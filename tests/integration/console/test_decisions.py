@@ -81,6 +81,19 @@ def test_nobody_decides_about_the_connection_of_another_company(console: Running
     assert decide(console, company, *hold, connection_id=connection.connection_id).status_code == 201
 
 
+def test_a_version_that_named_another_policy_is_refused_at_once(console: RunningConsole, company: Company) -> None:
+    def policy(version: str, grace: int) -> Any:
+        terms = {"version": version, "past_due_grace_days": grace}
+        return decide(console, company, "mrr.policy", {"policy": terms, "counts_from": "2026-03-01"})
+
+    assert policy("ours/1", 14).status_code == 201
+    refused = policy("ours/1", 15)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "version_is_taken")
+    assert "ours/1 is the name of another policy already" in refused.json()["error"]["message"]
+    assert [policy(*given).status_code for given in (("ours/1", 14), ("ours/2", 15))] == [201, 201]
+    assert policy("stripe/1", 15).status_code == 422
+
+
 def test_every_field_stays_as_it_was_last_given(console: RunningConsole, company: Company) -> None:
     decide(console, company, "workspace.settings", {"timezone": "Europe/Berlin", "name": "Acme"})
     decide(console, company, "workspace.settings", {"name": "Acme Analytics"})

@@ -7,7 +7,8 @@ import pytest
 
 from schemas.errors import InvalidDecision
 from schemas.events.control import Decision
-from schemas.events.decisions import KINDS, WorkspaceSettings, check_decision, read_detail
+from schemas.events.decisions import KINDS, MrrPolicy, WorkspaceSettings, check_decision, read_detail
+from schemas.events.mrr_policy import PRESETS, PolicyTerms, is_named_otherwise
 from services.dunning import decisions as dunning
 
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
@@ -75,6 +76,24 @@ def test_dunning_knows_every_kind_that_bears_its_name(kind: str) -> None:
     assert kind in dunning.CONCERNING
 
 
+def _policy(version: str, **terms: object) -> dict[str, Any]:
+    return {"policy": {"version": version, **terms}, "counts_from": "2026-03-01"}
+
+
+def test_a_preset_as_it_is_can_be_decided() -> None:
+    for preset in PRESETS:
+        given = {"policy": preset.model_dump(mode="json"), "counts_from": "2026-03-01"}
+        assert MrrPolicy.model_validate(check_decision("mrr.policy", given, connection_id=None)).policy == preset
+
+
+def test_a_version_names_the_policy_that_it_was_first_given_to() -> None:
+    first, other = PolicyTerms(version="ours/1"), PolicyTerms(version="ours/1", day_factor="30")
+    assert is_named_otherwise(other, [first])
+    assert is_named_otherwise(other, [first, other])
+    assert not is_named_otherwise(first, [first, other])
+    assert not is_named_otherwise(PolicyTerms(version="ours/2", day_factor="30"), [first])
+
+
 @pytest.mark.parametrize(
     ("kind", "detail", "says"),
     [
@@ -85,6 +104,8 @@ def test_dunning_knows_every_kind_that_bears_its_name(kind: str) -> None:
         ("signals.thresholds", {"history_days": -1}, "history_days: "),
         ("mrr.policy", {**SAMPLES["mrr.policy"], "counts_from": "0001-01-01"}, "counts_from: "),
         ("mrr.policy", {**SAMPLES["mrr.policy"], "counts_from": "9999-12-31"}, "counts_from: "),
+        ("mrr.policy", _policy("stripe/1", day_factor="30"), "stripe is a preset, and this is another policy"),
+        ("mrr.policy", _policy("profitwell/1"), "profitwell is a preset, and this is another policy"),
         ("dunning.policy", {"days": [3, 0]}, "rising order"),
         ("dunning.policy", {"first_hour": 18}, "before the last"),
         ("dunning.policy", {"thresholds": {"zzz": 5}}, "currency"),
