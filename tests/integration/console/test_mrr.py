@@ -20,7 +20,11 @@ def ask(console: RunningConsole, company: Company, **parameters: str) -> Any:
 
 
 def told(console: RunningConsole, company: Company) -> str:
-    """Connect, and let the ledger say 10.00 from the first of March, which on the tenth turns out to have been 7.00."""
+    """Connect, and let the ledger say 10.00 from the first of March, which on the tenth turns out to have been 7.00.
+
+    What day it is, is the real clock's: mrr may have run here before, at another time.
+    """
+    console.rows("UPDATE mrr.clocks SET ahead = '0' RETURNING partition")
     company.browser.connect(STRIPE_KEY)
     connection_id = console.poller_says(company, "live", livemode=False)
     place, first = (company.workspace_id, connection_id), uuid4()
