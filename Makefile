@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 # uv trusts the system's certificates, as pip does, and asks the package index that pip is set up for.
 UV_ENV := UV_NATIVE_TLS=1 VIRTUAL_ENV=$(VENV) $(if $(PIP_INDEX_URL),UV_DEFAULT_INDEX=$(PIP_INDEX_URL))
 STAMP := $(VENV)/.installed
-WORKERS ?= 3
+WORKERS ?= 5
 DATA_DIR ?= .data/demo
 GROUPS := setup poller mirror mrr detector dunning console tools
 PACKAGES := schemas runtime pipeline services simulator cli deploy bench tests
