@@ -117,7 +117,7 @@ def _text(value: Any) -> str:
         return f"{value:,}" if isinstance(value, int) else str(value)
     if all(isinstance(name, str) and len(name) == 3 for name in value):
         return " ".join(f"{name} {amount:,}" for name, amount in sorted(value.items())) or "nothing"
-    return f"{sum(value.values()):,} of {len(value):,} customers"
+    return f"{sum(value.values()):,} at {len(value):,} customers"
 
 
 def show(conditions: list[Condition], *, as_json: bool) -> None:
