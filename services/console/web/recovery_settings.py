@@ -16,10 +16,10 @@ from services.console import policy_form
 from services.console.decisions import Decided
 from services.console.errors import Refused
 from services.console.model import Member
-from services.console.web.context import Console, ConsoleHere, FormHere, MemberHere, allow, text_of
+from services.console.web.context import Console, ConsoleHere, FormHere, MemberHere, text_of
 from services.console.web.mail_hook import hook_address
 from services.console.web.render import render
-from services.console.web.settings_form import texts
+from services.console.web.settings_form import decide, texts
 
 router = APIRouter(prefix="/settings/recovery")
 _PAGE = "/settings/recovery"
@@ -33,14 +33,8 @@ def recovery_settings_page(request: Request, console: ConsoleHere, member: Membe
 @router.post("/{section}")
 def change(request: Request, console: ConsoleHere, member: MemberHere, form: FormHere, section: str) -> Response:
     """One decision, of what the form changes; nothing where it changes nothing."""
-    try:
-        allow(console.limits.connect, member.workspace_id)
-        kind, detail = _asked(section, form, console.decisions.decided(member.workspace_id))
-        if detail:
-            console.decisions.decide(
-                member.workspace_id, kind, detail, decided_by=member.member_id, why=text_of(form, "why")
-            )
-    except Refused as refusal:
+    refusal = decide(console, member, form, section, _asked)
+    if refusal is not None:
         return _page(request, console, member, refusal=refusal, section=section, given=texts(form))
     return RedirectResponse(f"{_PAGE}#{section}", HTTPStatus.SEE_OTHER)
 

@@ -13,9 +13,9 @@ from starlette.responses import Response
 from services.console.decisions import Decided
 from services.console.errors import Refused
 from services.console.model import Member
-from services.console.web.context import Console, ConsoleHere, FormHere, MemberHere, allow, text_of
+from services.console.web.context import Console, ConsoleHere, FormHere, MemberHere, text_of
 from services.console.web.render import render
-from services.console.web.settings_form import changed, texts
+from services.console.web.settings_form import changed, decide, texts
 
 router = APIRouter(prefix="/settings/workspace")
 _PAGE = "/settings/workspace"
@@ -32,14 +32,8 @@ def workspace_page(
 @router.post("/{section}")
 def change(request: Request, console: ConsoleHere, member: MemberHere, form: FormHere, section: str) -> Response:
     """One decision, of what the form changes; nothing where it changes nothing."""
-    try:
-        allow(console.limits.connect, member.workspace_id)
-        kind, detail = _asked(section, form, console.decisions.decided(member.workspace_id))
-        if detail:
-            console.decisions.decide(
-                member.workspace_id, kind, detail, decided_by=member.member_id, why=text_of(form, "why")
-            )
-    except Refused as refusal:
+    refusal = decide(console, member, form, section, _asked)
+    if refusal is not None:
         return _page(request, console, member, refusal=refusal, section=section, given=texts(form))
     return RedirectResponse(_PAGE, HTTPStatus.SEE_OTHER)
 
