@@ -75,7 +75,7 @@ def replay(
         take_up(session, log, topics, places)
         wanted = _of_inputs(target, places) if target else Target(offsets=log.ends(places), ran_to={})
         applier = Applier(processor, session, now=now, publishes=False)
-        result = _apply_all(applier, broker, wanted, progressed or _unheard)
+        result = _apply_all(applier, broker, wanted, progressed or unheard)
         for partition, ran_to in sorted(wanted.ran_to.items()):
             while fire_batch(applier, partition, ran_to):
                 pass
@@ -106,5 +106,5 @@ def _apply_all(
     return ReplayProgress(done, total, monotonic() - began)
 
 
-def _unheard(_: ReplayProgress) -> None:
+def unheard(_: ReplayProgress) -> None:
     """Nobody watches."""

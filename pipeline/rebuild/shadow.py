@@ -22,7 +22,7 @@ from pipeline.rebuild.compare import TableResult, compare
 from pipeline.rebuild.hands import Work, replay_by_hands
 from pipeline.rebuild.plan import Plan
 from pipeline.rebuild.swap import exchange, lock_live, wake_again
-from pipeline.replay import ReplayProgress, Target
+from pipeline.replay import ReplayProgress, Target, unheard
 from pipeline.sources import backoff
 from runtime.database import Connection, Database
 from runtime.errors import RuntimeFault
@@ -39,10 +39,6 @@ class RebuildError(RuntimeFault):
     """The rebuild cannot go on; the live tables are as they were."""
 
 
-def _unheard(_: ReplayProgress) -> None:
-    """Nobody watches."""
-
-
 @dataclass(frozen=True)
 class Rebuild:
     """One rebuild of one service. Raises RebuildError, PassingFault, Fatal; the live tables are as they were then.
@@ -54,7 +50,7 @@ class Rebuild:
     admin_url: str
     broker: Broker
     now: Callable[[], datetime]
-    progressed: Callable[[ReplayProgress], None] = _unheard
+    progressed: Callable[[ReplayProgress], None] = unheard
     hands: int = 1
 
     @contextmanager
@@ -115,7 +111,7 @@ class Rebuild:
         with self._connect(self.plan.live) as conn:
             try:
                 lock_live(conn)
-                self._bring_to(Target.of_tables(conn), _unheard)
+                self._bring_to(Target.of_tables(conn), unheard)
                 subjects = self.plan.carry(conn, self.plan.live, self.plan.shadow)
                 if as_correction:
                     wake_again(conn, self.plan.shadow, subjects, self.now())
