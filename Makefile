@@ -62,11 +62,11 @@ check: $(STAMP) ## format, lint, types, import contracts, schema compatibility
 	@test ! -x $(BIN)/hadolint || $(BIN)/hadolint deploy/Dockerfile
 	@$(BIN)/python -m schemas.generate --check
 	@$(BIN)/python -m schemas.compatibility
-	@$(BIN)/python -m services.poller.bounds_page --check
+	@$(BIN)/python -m services.poller.steady.bounds_page --check
 
 docs: $(STAMP) ## write the pages that are generated: docs/topics.md, docs/tables.md, docs/polling.md
 	@$(BIN)/python -m schemas.generate
-	@$(BIN)/python -m services.poller.bounds_page
+	@$(BIN)/python -m services.poller.steady.bounds_page
 	@DROPFIX_WRITE_DOCS=1 $(BIN)/python -m pytest tests/integration/access/test_commands.py -k page_of_tables
 
 format: $(STAMP) ## put the code into the house style

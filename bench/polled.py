@@ -29,14 +29,14 @@ from schemas.catalogue import RAW_TOPICS, Topic
 from schemas.envelope import Headers
 from services.console.schema import MIGRATIONS as CONSOLE
 from services.poller import lease as leases
-from services.poller.audit import Audit
+from services.poller.audit.audit import Audit
 from services.poller.kinds import Kind
-from services.poller.limits import Limits
 from services.poller.outside import Outside
+from services.poller.reading.limits import Limits
+from services.poller.reading.transport import StripeAddress, open_client
 from services.poller.schema import MIGRATIONS as POLLER
 from services.poller.session import Clients, Shell
 from services.poller.settings import Settings
-from services.poller.transport import StripeAddress, open_client
 from services.poller.work import Work
 from simulator.app import Simulator
 from simulator.clock import ManualClock

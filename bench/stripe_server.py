@@ -18,10 +18,10 @@ from typing import Any
 import httpx
 import msgspec
 
-from services.poller.capabilities import Capabilities
-from services.poller.first_minute import tasks
+from services.poller.first_sync.first_minute import tasks
 from services.poller.kinds import KINDS
-from services.poller.queries import Query, encode
+from services.poller.reading.capabilities import Capabilities
+from services.poller.reading.queries import Query, encode
 from simulator.api.limits import Rates
 from simulator.app import ServerSettings, Simulator, simulate
 from simulator.company.life import Growth

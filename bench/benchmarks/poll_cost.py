@@ -27,9 +27,9 @@ from bench.measurement import Measurement
 from bench.polled import WORKSPACE, PolledAccount, polled_account
 from bench.servers import Servers, Tell
 from bench.synced import write_as_synced
-from services.poller.bounds import BY_NAME, Name, bound_seconds, in_words
-from services.poller.plan import LARGE as LARGE_FROM
-from services.poller.plan import POLLS_A_DAY, SLOT_CYCLE, Sizes, tier_of
+from services.poller.steady.bounds import BY_NAME, Name, bound_seconds, in_words
+from services.poller.steady.plan import LARGE as LARGE_FROM
+from services.poller.steady.plan import POLLS_A_DAY, SLOT_CYCLE, Sizes, tier_of
 from simulator.api.limits import Rates
 from simulator.app import ServerSettings, simulate
 from simulator.clock import ManualClock

@@ -20,13 +20,13 @@ from bench.measurement import Measurement
 from bench.servers import Servers, Tell
 from runtime.kafka import Acknowledgement, Broker, Producer, create_topics
 from schemas.catalogue import RAW_TOPICS
-from services.poller.capabilities import Capabilities
-from services.poller.changes import Reading, Seen, fold
-from services.poller.first_minute import tasks
+from services.poller.first_sync.first_minute import tasks
 from services.poller.kinds import KINDS
-from services.poller.pages import read_page
-from services.poller.publish import Identity, Ready, ready
-from services.poller.queries import Query, encode
+from services.poller.publishing.changes import Reading, Seen, fold
+from services.poller.publishing.publish import Identity, Ready, ready
+from services.poller.reading.capabilities import Capabilities
+from services.poller.reading.pages import read_page
+from services.poller.reading.queries import Query, encode
 from services.poller.store import Owner
 from simulator.app import Simulator, simulate
 

@@ -20,13 +20,13 @@ from runtime.service import Frame
 from runtime.vault import Keyring
 from schemas.catalogue import RAW_TOPICS, STRIPE_API_CALL, STRIPE_REFRESH_RESULT, dead_letter_topic
 from services.poller import lease as leases
-from services.poller.audit import Audit
+from services.poller.audit.audit import Audit
 from services.poller.errors import LeaseLost
 from services.poller.lease import Lease
 from services.poller.memory import Housekeeping, save_memory
 from services.poller.outside import Outside
-from services.poller.refresh_queue import answer_hopeless
-from services.poller.refresh_requests import RefreshRequests
+from services.poller.refresh.queue import answer_hopeless
+from services.poller.refresh.requests import RefreshRequests
 from services.poller.rotation import reseal_old_keys
 from services.poller.session import Clients, Shell
 from services.poller.settings import Settings

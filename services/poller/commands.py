@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from services.poller.bounds import ROWS, bound_seconds, in_words
+from services.poller.audit.explain import Step
+from services.poller.audit.look_back import History, Request, histories, requests_made
 from services.poller.budget import allowed_reads
-from services.poller.explain import Step
 from services.poller.kinds import OBJECTS
-from services.poller.look_back import History, Request, histories, requests_made
-from services.poller.plan import Sizes, tier_of
+from services.poller.steady.bounds import ROWS, bound_seconds, in_words
+from services.poller.steady.plan import Sizes, tier_of
 
 commands = typer.Typer(help="The poller: what it asks Stripe, and how late it sees a change.", no_args_is_help=True)
 _out = Console(highlight=False, soft_wrap=True)

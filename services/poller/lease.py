@@ -15,12 +15,12 @@ from psycopg.types.json import Jsonb
 from runtime.database import Connection
 from runtime.errors import VaultError
 from runtime.vault import Keyring
-from services.poller.account import Neighbour
-from services.poller.capabilities import Capabilities
+from services.poller.connecting.account import Neighbour
 from services.poller.errors import KeyUnreadable, LeaseLost
 from services.poller.kinds import Kind
-from services.poller.plan import Sizes
+from services.poller.reading.capabilities import Capabilities
 from services.poller.statements import statement
+from services.poller.steady.plan import Sizes
 from services.poller.store import Owner
 
 LEASE_SECONDS = 12.0

@@ -11,23 +11,23 @@ import stripe
 from runtime.clock import Clock
 from runtime.database import Connection
 from runtime.logs import get_logger
-from services.poller.audit import Audit, Audited
+from services.poller.audit.audit import Audit, Audited
 from services.poller.budget import Meter, allowed_reads
-from services.poller.calls import Caller, CallMade, Versions
-from services.poller.capabilities import Capabilities
-from services.poller.changes import Outcome, Seen
 from services.poller.errors import UnreadableAnswer
-from services.poller.follow import PUT_OFF, next_due
 from services.poller.kinds import Kind
 from services.poller.lease import Lease
-from services.poller.limits import Limits
 from services.poller.outside import Outside
-from services.poller.publish import Effect, Publisher
-from services.poller.reader import Reader
+from services.poller.publishing.changes import Outcome, Seen
+from services.poller.publishing.publish import Effect, Publisher
+from services.poller.reading.calls import Caller, CallMade, Versions
+from services.poller.reading.capabilities import Capabilities
+from services.poller.reading.limits import Limits
+from services.poller.reading.reader import Reader
+from services.poller.reading.transport import StripeAddress, open_client
 from services.poller.settings import Settings
 from services.poller.status import update_status
+from services.poller.steady.follow import PUT_OFF, next_due
 from services.poller.store import fold_reads, put_off, reads_by_day, subjects_of, transactions_of_window
-from services.poller.transport import StripeAddress, open_client
 
 NOTHING_KNOWN = Capabilities(permissions={})
 log = get_logger(__name__)

@@ -6,7 +6,7 @@ from typing import ClassVar
 from pydantic import AliasChoices, Field, field_validator
 
 from runtime.settings import ServiceSettings
-from services.poller.transport import StripeAddress
+from services.poller.reading.transport import StripeAddress
 
 
 class Settings(ServiceSettings):

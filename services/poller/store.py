@@ -11,12 +11,12 @@ from psycopg.types.json import Jsonb
 
 from runtime.database import Connection
 from services.poller.budget import WINDOW_DAYS, Reads
-from services.poller.changes import Changed, Known, Outcome
 from services.poller.errors import LeaseLost
-from services.poller.follow import due_at, new_transactions
 from services.poller.kinds import Kind
-from services.poller.plan import Cursor, Sizes
+from services.poller.publishing.changes import Changed, Known, Outcome
 from services.poller.statements import statement
+from services.poller.steady.follow import due_at, new_transactions
+from services.poller.steady.plan import Cursor, Sizes
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,21 +13,21 @@ from runtime.logs import get_logger
 from runtime.vault import Keyring
 from schemas.stripe.keys import AcceptedKey, RefusedKey, assess_key
 from services.poller import lease as leases
-from services.poller.connect import newly_able
+from services.poller.connecting.connect import newly_able
+from services.poller.connecting.validate import say_abilities, validate
 from services.poller.errors import LeaseLost, PollerError, Refused, Stopped
-from services.poller.failures import Action, explain
+from services.poller.first_sync.sync import FirstSync
 from services.poller.lease import Lease, Release
-from services.poller.limits import full_jitter
-from services.poller.plan import slowed
-from services.poller.poll import Poll, Polled
-from services.poller.publish import Identity, Publisher
-from services.poller.reader import Reader
-from services.poller.refresh_queue import refuse_all
-from services.poller.refresher import Refresher
+from services.poller.publishing.publish import Identity, Publisher
+from services.poller.reading.failures import Action, explain
+from services.poller.reading.limits import full_jitter
+from services.poller.reading.reader import Reader
+from services.poller.reading.transport import StripeAddress
+from services.poller.refresh.queue import refuse_all
+from services.poller.refresh.refresher import Refresher
 from services.poller.session import Session, Shell, open_reader, say
-from services.poller.sync import FirstSync
-from services.poller.transport import StripeAddress
-from services.poller.validate import say_abilities, validate
+from services.poller.steady.plan import slowed
+from services.poller.steady.poll import Poll, Polled
 
 LONGEST_WAIT = 300.0
 REPROBE_EVERY = 288

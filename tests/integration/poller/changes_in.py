@@ -1,15 +1,15 @@
 """Which row of the table of bounds a change in a simulated company is, told from what changed together.
 
-The rows are those of `services.poller.bounds`; a change that no call looks for (a refund) has none.
+The rows are those of `services.poller.steady.bounds`; a change that no call looks for (a refund) has none.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.poller.bounds import Name
-from services.poller.fingerprint import fingerprint
 from services.poller.kinds import Kind
+from services.poller.publishing.fingerprint import fingerprint
+from services.poller.steady.bounds import Name
 from simulator.changes import Change
 
 Json = Mapping[str, Any]

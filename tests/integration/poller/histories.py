@@ -10,9 +10,9 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bench.polled import Logged, PolledAccount
-from services.poller.bounds import BY_NAME, Name, bound_seconds
-from services.poller.fingerprint import fingerprint
-from services.poller.plan import Sizes
+from services.poller.publishing.fingerprint import fingerprint
+from services.poller.steady.bounds import BY_NAME, Name, bound_seconds
+from services.poller.steady.plan import Sizes
 from simulator.api.acts import Acts
 from simulator.app import Simulator
 from simulator.changes import Watch

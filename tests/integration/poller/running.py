@@ -29,8 +29,8 @@ from schemas.envelope import Envelope, parse_envelope
 from services.console.schema import MIGRATIONS as CONSOLE
 from services.poller.app import TOPICS
 from services.poller.kinds import KINDS, OBJECTS, Kind
-from services.poller.pages import ReadObject, read_page
-from services.poller.queries import Query, encode
+from services.poller.reading.pages import ReadObject, read_page
+from services.poller.reading.queries import Query, encode
 from services.poller.schema import MIGRATIONS as POLLER
 from simulator.app import ServerSettings, Simulator, simulate
 from simulator.clock import ManualClock

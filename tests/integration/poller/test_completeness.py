@@ -15,8 +15,8 @@ from random import Random
 import pytest
 
 from bench.polled import PolledAccount, polled_account
-from services.poller import bounds, plan
-from services.poller.plan import Sizes, Tier
+from services.poller.steady import bounds, plan
+from services.poller.steady.plan import Sizes, Tier
 from simulator.api.limits import Rates
 from simulator.app import ServerSettings, simulate
 from simulator.clock import ManualClock

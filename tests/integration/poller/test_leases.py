@@ -13,10 +13,10 @@ from runtime.migrations import migrate
 from services.console.schema import MIGRATIONS as CONSOLE
 from services.poller.errors import LeaseLost
 from services.poller.lease import Lease, Release, release, renew, take_leases
-from services.poller.publish import Identity, Publisher
+from services.poller.publishing.publish import Identity, Publisher
+from services.poller.reading.transport import StripeAddress
 from services.poller.schema import MIGRATIONS as POLLER
 from services.poller.session import open_reader
-from services.poller.transport import StripeAddress
 from services.poller.work import next_turn
 from simulator.api.limits import Rates
 from simulator.app import ServerSettings, simulate

@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from bench.polled import PolledAccount, polled_account
-from services.poller import plan
+from services.poller.steady import plan
 from simulator.api.limits import Rates
 from simulator.app import ServerSettings, simulate
 from simulator.clock import ManualClock

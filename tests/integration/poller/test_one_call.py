@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.polled import Logged, polled_account
-from services.poller import bounds, plan
+from services.poller.steady import bounds, plan
 from simulator.api.limits import Rates
 from simulator.app import ServerSettings, simulate
 from simulator.clock import ManualClock

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.poller.kinds import Kind
-from services.poller.pages import ReadObject
+from services.poller.reading.pages import ReadObject
 from tests.integration.poller.running import Account, RunningPoller, account, content, latest
 
 READ_KINDS: tuple[Kind, ...] = ("customer", "subscription", "invoice", "charge", "payment_intent")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.polled import PolledAccount, polled_account
-from services.poller.poll import Poll
+from services.poller.steady.poll import Poll
 from simulator.api.limits import Rates
 from simulator.app import ServerSettings, simulate
 from simulator.clock import ManualClock

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from services.poller.changes import Reading, Seen
 from services.poller.kinds import OBJECTS, Kind
-from services.poller.pages import ReadObject, read_object
+from services.poller.publishing.changes import Reading, Seen
+from services.poller.reading.pages import ReadObject, read_object
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 CONNECTION = "con_1"

@@ -7,12 +7,12 @@ import httpx
 
 from runtime.clock import RealClock
 from services.poller.budget import Meter
-from services.poller.calls import Caller, CallMade, Versions
-from services.poller.capabilities import Capabilities
 from services.poller.kinds import KINDS
-from services.poller.limits import Limits
-from services.poller.reader import Reader
-from services.poller.transport import StripeAddress, open_client
+from services.poller.reading.calls import Caller, CallMade, Versions
+from services.poller.reading.capabilities import Capabilities
+from services.poller.reading.limits import Limits
+from services.poller.reading.reader import Reader
+from services.poller.reading.transport import StripeAddress, open_client
 
 KEY = "rk_test_51secretPartOfTheKey4f2a"
 Answering = Callable[[httpx.Request], httpx.Response]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from services.poller.account import Neighbour, account_in, account_of, beside, may_be_same
+from services.poller.connecting.account import Neighbour, account_in, account_of, beside, may_be_same
 
 OTHER = Neighbour("con_2", "acct_2", "Northwind", livemode=True, same_server=True)
 

@@ -5,11 +5,11 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.poller.agenda import READERS_PER_LIST, UNPUBLISHED_AT_MOST, UNPUBLISHED_OF_HISTORY, Agenda
-from services.poller.capabilities import Capabilities
-from services.poller.first_minute import STAGES, URGENT, tasks
+from services.poller.first_sync.agenda import READERS_PER_LIST, UNPUBLISHED_AT_MOST, UNPUBLISHED_OF_HISTORY, Agenda
+from services.poller.first_sync.first_minute import STAGES, URGENT, tasks
+from services.poller.first_sync.ranges import Shard
 from services.poller.kinds import KINDS
-from services.poller.shards import Shard
+from services.poller.reading.capabilities import Capabilities
 
 NOW = 1_800_000_000
 FULL = Capabilities(dict.fromkeys(KINDS, "granted"), searchable=("customer", "subscription", "charge"))

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.poller.bounds import ROWS, Row, Timed, bound_seconds, in_words, polls_for, turns_of, ways_of
-from services.poller.bounds_page import EXAMPLES, PAGE_FILE, Example, page
 from services.poller.kinds import KINDS
-from services.poller.plan import FINDS, SWEEPS, Sizes, Tier, extras_of, lent_to_customers, letters_of, pages_of
+from services.poller.steady.bounds import ROWS, Row, Timed, bound_seconds, in_words, polls_for, turns_of, ways_of
+from services.poller.steady.bounds_page import EXAMPLES, PAGE_FILE, Example, page
+from services.poller.steady.plan import FINDS, SWEEPS, Sizes, Tier, extras_of, lent_to_customers, letters_of, pages_of
 
 RICH = 10_000_000
 FLOOR = 9_500

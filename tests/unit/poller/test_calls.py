@@ -9,15 +9,15 @@ import httpx
 import pytest
 import stripe
 
-from services.poller import calls
-from services.poller.calls import API_VERSION, ATTEMPTS, LONGEST_ASKED, asked_to_wait
-from services.poller.capabilities import warnings
-from services.poller.connect import identify
+from services.poller.connecting.connect import identify
 from services.poller.errors import PollerError, Refused, Stopped, UnreadableAnswer
-from services.poller.failures import Action, Failure, explain
-from services.poller.limits import ENDPOINT_PER_SECOND
-from services.poller.queries import Query
-from services.poller.sdk import OverOneTransport, read
+from services.poller.reading import calls
+from services.poller.reading.calls import API_VERSION, ATTEMPTS, LONGEST_ASKED, asked_to_wait
+from services.poller.reading.capabilities import warnings
+from services.poller.reading.failures import Action, Failure, explain
+from services.poller.reading.limits import ENDPOINT_PER_SECOND
+from services.poller.reading.queries import Query
+from services.poller.reading.sdk import OverOneTransport, read
 from tests.unit.poller import builders as make
 from tests.unit.poller.server import KEY, Answering, Server, says
 

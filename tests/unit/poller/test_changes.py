@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.ids import raw_id
-from services.poller.changes import Known, Outcome, Seen, fold
-from services.poller.pages import read_object
+from services.poller.publishing.changes import Known, Outcome, Seen, fold
+from services.poller.reading.pages import read_object
 from tests.unit.poller import builders as make
 from tests.unit.poller.builders import CONNECTION, seen
 

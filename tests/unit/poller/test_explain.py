@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from schemas.envelope import Change, Envelope, RawAttributes
 from schemas.versions import pack_version
-from services.poller.explain import ABSENT, FieldChange, Line, call_of, differences, steps_of
+from services.poller.audit.explain import ABSENT, FieldChange, Line, call_of, differences, steps_of
 from tests.unit.poller.builders import CONNECTION, NOON, invoice
 
 EPOCH = int(NOON.timestamp() * 1000)

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.poller.fingerprint import fingerprint
+from services.poller.publishing.fingerprint import fingerprint
 from tests.unit.poller import builders as make
 
 VALUES = st.recursive(

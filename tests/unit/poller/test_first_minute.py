@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.poller.capabilities import Capabilities, warnings
-from services.poller.connect import alike
-from services.poller.first_minute import DAY, STAGES, Stage, Task, percent_of, tasks
+from services.poller.connecting.connect import alike
+from services.poller.first_sync.first_minute import DAY, STAGES, Stage, Task, percent_of, tasks
 from services.poller.kinds import KINDS
+from services.poller.reading.capabilities import Capabilities, warnings
 
 NOW = 1_800_000_000
 FULL = Capabilities(dict.fromkeys(KINDS, "granted"), searchable=("customer", "subscription", "charge"))

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
-from services.poller.changes import Changed, Known
-from services.poller.follow import (
+from services.poller.kinds import Kind
+from services.poller.publishing.changes import Changed, Known
+from services.poller.reading.pages import Facts
+from services.poller.steady.follow import (
     charges_to_look_at,
     due_at,
     intents_to_look_at,
@@ -13,8 +15,6 @@ from services.poller.follow import (
     subscriptions_to_look_at,
     unmatched_customers,
 )
-from services.poller.kinds import Kind
-from services.poller.pages import Facts
 from tests.unit.poller.builders import charge, read, subscription
 
 NOW = 1_000_000

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.poller.limits import Limits, TokenBucket, full_jitter
+from services.poller.reading.limits import Limits, TokenBucket, full_jitter
 
 
 def most_in_a_second(instants: list[float]) -> int:

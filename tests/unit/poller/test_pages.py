@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.poller.capabilities import WANTED
 from services.poller.errors import UnreadableAnswer
 from services.poller.kinds import Kind
-from services.poller.pages import Page, looks_like, read_object, read_page
-from services.poller.queries import Query
+from services.poller.reading.capabilities import WANTED
+from services.poller.reading.pages import Page, looks_like, read_object, read_page
+from services.poller.reading.queries import Query
 from tests.unit.poller import builders as make
 
 WIDE = Query("subscription", expand=WANTED["subscription"]).expand_in_list

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.poller.capabilities import Capabilities
 from services.poller.kinds import KINDS
-from services.poller.plan import (
+from services.poller.reading.capabilities import Capabilities
+from services.poller.steady.plan import (
     POLLS_A_DAY,
     Cursor,
     Sizes,

@@ -2,7 +2,7 @@
 
 from urllib.parse import parse_qsl
 
-from services.poller.queries import Query, encode
+from services.poller.reading.queries import Query, encode
 
 
 def test_ranges_and_expansions_are_written_as_stripe_writes_them() -> None:

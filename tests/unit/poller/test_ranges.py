@@ -5,7 +5,7 @@ from collections import deque
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.poller.ranges import Span, cut
+from services.poller.first_sync.ranges import Span, cut
 
 PAGE = 100
 SPANS = st.builds(

@@ -12,10 +12,10 @@ from pipeline.records import Record
 from schemas.catalogue import STRIPE_REFRESH_REQUEST
 from schemas.envelope import Envelope
 from schemas.events.stripe import RefreshRequest
-from services.poller.capabilities import Capabilities
-from services.poller.changes import Known
 from services.poller.kinds import KINDS
-from services.poller.refresh import (
+from services.poller.publishing.changes import Known
+from services.poller.reading.capabilities import Capabilities
+from services.poller.refresh.core import (
     TOO_OLD,
     Asked,
     Wanted,
@@ -28,7 +28,7 @@ from services.poller.refresh import (
     unreadable,
     why_not_read,
 )
-from services.poller.refresh_requests import RefreshRequests
+from services.poller.refresh.requests import RefreshRequests
 from tests.unit.poller.builders import CONNECTION, NOON, customer, invoice, seen, subscription
 
 FULL = Capabilities(dict.fromkeys(KINDS, "granted"))

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.poller.server_clock import offset_seconds
+from services.poller.reading.server_clock import offset_seconds
 
 NOW = 1_795_000_000
 DAY = 86_400

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from services.poller.errors import Refused
-from services.poller.transport import StripeAddress, open_client
+from services.poller.reading.transport import StripeAddress, open_client
 from tests.unit.poller.server import Server, says
 
 

@@ -1,0 +1,1 @@
+"""Connecting: what a submitted key is, which account it opens, what it may read."""

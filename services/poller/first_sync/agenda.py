@@ -1,0 +1,109 @@
+"""Which page of the first sync is read next. Pure: it keeps the parts, and who reads them, and decides.
+
+There is no barrier between stages: a list that nobody urgent reads would stand idle while Stripe's limits count by
+endpoint. Instead every page is handed out anew, the earliest stage first; later stages get what is left over, and
+only while what was read is published as fast as it comes.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from services.poller.first_sync.first_minute import STAGES, URGENT, Stage, Task
+from services.poller.first_sync.ranges import Shard
+
+READERS_PER_LIST = 6
+UNPUBLISHED_AT_MOST = 32
+UNPUBLISHED_OF_HISTORY = 16
+"""Pages that may wait to be published: they are held in memory, and what is urgent waits behind them."""
+
+
+class Agenda:
+    """The parts of the first sync. A part is taken, one page of it is read, it is given back; when the page is in the
+    log it is `published`."""
+
+    def __init__(self, tasks: Sequence[Task], shards: Iterable[Shard], *, readers: int) -> None:
+        """`readers` pages may be read at once."""
+        self.tasks = {task.name: task for task in tasks}
+        self._shards: dict[str, list[Shard]] = {name: [] for name in self.tasks}
+        for shard in shards:
+            if shard.task in self._shards:
+                self._shards[shard.task].append(shard)
+        self._order = sorted(self.tasks.values(), key=lambda task: STAGES.index(task.stage))
+        self._room = readers
+        self._taken: set[int] = set()
+        self._reading: Counter[str] = Counter()
+        self._unpublished: Counter[str] = Counter()
+
+    def take(self) -> Shard | None:
+        """The part whose next page is to be read now; None where there is none, or no room."""
+        waiting = self._unpublished.total() + len(self._taken)
+        if len(self._taken) >= self._room or waiting >= UNPUBLISHED_AT_MOST:
+            return None
+        for task in self._order:
+            if task.stage not in URGENT and self._unpublished.total() >= UNPUBLISHED_OF_HISTORY:
+                return None
+            if self._reading[task.query.path] < READERS_PER_LIST and self._may_begin(task):
+                for shard in self._shards[task.name]:
+                    if not shard.done and id(shard) not in self._taken:
+                        self._taken.add(id(shard))
+                        self._reading[task.query.path] += 1
+                        return shard
+        return None
+
+    def give_back(self, shard: Shard) -> None:
+        """A page of it was read, and is yet to be published."""
+        self._taken.discard(id(shard))
+        self._reading[self.tasks[shard.task].query.path] -= 1
+        self._unpublished[shard.task] += 1
+
+    def published(self, shard: Shard) -> None:
+        """A page of it is in the log and its position is committed."""
+        self._unpublished[shard.task] -= 1
+
+    def cut_off(self, shard: Shard, *, created_from: int | None, created_before: int) -> Shard:
+        """A new part, taken off this one."""
+        mine = self._shards[shard.task]
+        other = Shard(shard.task, len(mine), created_from, created_before)
+        mine.append(other)
+        return other
+
+    def wants_readers(self, task: Task) -> bool:
+        """Whether more of the task could be read side by side than it has parts."""
+        return task.divisible and sum(not shard.done for shard in self._shards[task.name]) < READERS_PER_LIST
+
+    def is_read(self, stage: Stage) -> bool:
+        """Whether everything of a stage is in the log and committed."""
+        return all(self._is_finished(task) for task in self.tasks.values() if task.stage == stage)
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to read."""
+        return all(shard.done for shards in self._shards.values() for shard in shards)
+
+    def share(self, stage: Stage) -> float:
+        """How much of a stage is read, from 0 to 1."""
+        shares = [_share_of(self._shards[task.name]) for task in self.tasks.values() if task.stage == stage]
+        return sum(shares) / len(shares) if shares else 1.0
+
+    def counts(self) -> tuple[dict[str, int], dict[str, int]]:
+        """(objects read, and those totals that are known because everything is read), by the name of the progress."""
+        done, open_ = Counter[str](), set[str]()
+        for task in self.tasks.values():
+            done[task.counts] += sum(shard.objects for shard in self._shards[task.name])
+            if not all(shard.done for shard in self._shards[task.name]):
+                open_.add(task.counts)
+        return dict(done), {name: count for name, count in done.items() if name not in open_}
+
+    def _may_begin(self, task: Task) -> bool:
+        return task.after is None or task.after not in self.tasks or self._is_finished(self.tasks[task.after])
+
+    def _is_finished(self, task: Task) -> bool:
+        return self._unpublished[task.name] == 0 and all(shard.done for shard in self._shards[task.name])
+
+
+def _share_of(shards: Sequence[Shard]) -> float:
+    """How much of a task is read: unknown until its end, so it only ever comes closer to it."""
+    if all(shard.done for shard in shards):
+        return 1.0
+    objects = sum(shard.objects for shard in shards)
+    return objects / (objects + 300 * sum(not shard.done for shard in shards))

@@ -1,0 +1,105 @@
+"""What a key and a server give: learnt by probing at connect, kept, and never assumed. Pure.
+
+Permissions are of five lists and, optionally, disputes. A server may lack search, or be unable to expand a field;
+every use has its fallback, and what does not work without something is said in words.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas.stripe.keys import FULL_ACCESS_WARNING
+from services.poller.kinds import OBJECTS, Kind
+from services.poller.reading.pages import Belonging
+from services.poller.reading.queries import Query
+
+Permission = Literal["granted", "missing", "unknown"]
+
+WANTED: dict[Kind, frozenset[str]] = {
+    "customer": frozenset(),
+    "subscription": frozenset(
+        {"discounts", "items.data.discounts", "customer", "latest_invoice", "latest_invoice.payments"}
+    ),
+    "invoice": frozenset({"payments"}),
+    "charge": frozenset({"payment_intent"}),
+    "payment_intent": frozenset(),
+    "dispute": frozenset(),
+}
+"""The expansions that are asked for in reads of a kind, relative to it, where the server gives them."""
+
+WITHOUT_PERMISSION: dict[Kind, str] = {
+    "customer": "customers are not counted, and signals carry neither name nor e-mail address",
+    "subscription": "there is no MRR, and lapsed subscriptions are not found",
+    "invoice": "failed payments are not found and no dunning e-mail can be sent",
+    "charge": "the reason of a failed payment is unknown, and failures are seen later",
+    "payment_intent": "a failed charge is matched with its invoice later",
+    "dispute": "disputes are not shown (optional)",
+}
+WITHOUT_EXPANSION: dict[str, str] = {
+    "discounts": "discounts of subscriptions cannot be read here, so MRR takes them from the latest invoice",
+    "items.data.discounts": "discounts of single items cannot be read here, so MRR takes them from the latest invoice",
+    "payments": "payments of invoices cannot be read here, so a charge is matched with its invoice later",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What was found. `refused` names expansions as `kind:path`; `searchable` the searches that answer."""
+
+    permissions: dict[str, Permission]
+    refused: tuple[str, ...] = ()
+    searchable: tuple[str, ...] = ()
+
+    def can_read(self, kind: Kind) -> bool:
+        return self.permissions.get(kind) == "granted"
+
+    def can_search(self, kind: Kind) -> bool:
+        return kind in self.searchable and self.can_read(kind)
+
+    def expansions(self, kind: Kind, wanted: Iterable[str] | None = None) -> frozenset[str]:
+        """The expansions to ask for: what is wanted (by default everything) without what the server refuses."""
+        asked = WANTED[kind] if wanted is None else frozenset(wanted)
+        lacking = {path.partition(":")[2] for path in self.refused if path.startswith(f"{kind}:")}
+        return frozenset(path for path in asked if not any(path == no or path.startswith(f"{no}.") for no in lacking))
+
+    @property
+    def belonging(self) -> Belonging:
+        """What makes each kind whole on this server."""
+        return {kind: tuple(sorted(self.expansions(kind, of.belongs))) for kind, of in OBJECTS.items()}
+
+    def query(self, kind: Kind, *, filters: Mapping[str, str] | None = None, search: str | None = None) -> Query:
+        """A query of that kind with every expansion that it can have."""
+        return Query(kind, filters=dict(filters or {}), expand=self.expansions(kind), search=search)
+
+    def without(self, kind: Kind) -> "Capabilities":
+        """The same, after a read of this kind was forbidden."""
+        return Capabilities({**self.permissions, kind: "missing"}, self.refused, self.searchable)
+
+    def without_search(self) -> "Capabilities":
+        """The same, after a search was refused that was answered before: lists take its place."""
+        return Capabilities(self.permissions, self.refused)
+
+
+def warnings(found: Capabilities, *, key_is_secret: bool, other_version: str | None = None) -> list[str]:
+    """Sentences for the card: what is missing, and what does not work without it.
+
+    `other_version` is the API version that the server answers in where it is not the one asked for.
+    """
+    said = []
+    if other_version is not None:
+        said.append(
+            f"The server answers in API version {other_version}, not in the one asked for; its objects are read as far "
+            "as they are known."
+        )
+    if key_is_secret:
+        said.append(FULL_ACCESS_WARNING)
+    for kind, text in WITHOUT_PERMISSION.items():
+        if found.permissions.get(kind) == "missing":
+            said.append(f"The permission “{OBJECTS[kind].permission}: Read” is missing: {text}.")
+    for path in found.refused:
+        field = path.partition(":")[2]
+        if lost := WITHOUT_EXPANSION.get(field):
+            said.append(f"{lost[0].upper()}{lost[1:]}.")
+    if not found.searchable:
+        said.append("This account has no search; counting and finding cancellations take a little longer.")
+    return said

@@ -1,0 +1,1 @@
+"""Fresh reads of one customer, as they are asked for over a topic and answered there."""
