@@ -99,7 +99,7 @@ def history(
     for module in (plan, bounds):
         patches.setattr(module, "PAGE", PAGE)
     patches.setattr(plan, "LARGE", 60)
-    for user in ("session", "sync"):
+    for user in ("session", "first_sync.sync"):
         patches.setattr(f"services.poller.{user}.allowed_reads", lambda transactions: setting.allowed)
     company = company_of(setting, seed)
     simulator = simulate(
