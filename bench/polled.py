@@ -223,18 +223,11 @@ def polled_account(
     keyring = Keyring([private])
     connection_id = f"con_{secrets.token_hex(8)}"
     _submit(admin_url, keyring, connection_id, simulator.keys.named(key).secret)
-    settings = load_settings(
-        Settings,
-        database_url=admin_url,
-        kafka_bootstrap_servers="nowhere:9",
-        stripe_api_base=ADDRESS,
-        vault_private_keys=folder / "vault",
-    )
     log = MemoryLog(keep)
     outside = _MemoryOutside(Database(admin_url, schema="poller", application="dropfix-poller"), log)
     outside.open()
     clock = SteppedClock(simulator.clock.now() - ahead)
-    shell = Shell(outside, settings, clock, Audit(outside), _InProcessClients(app or simulator.app))
+    shell = Shell(outside, _settings(admin_url, folder), clock, Audit(outside), _InProcessClients(app or simulator.app))
     account = PolledAccount(simulator, clock, Work(shell, keyring), shell, log, admin_url, connection_id, ahead=ahead)
     try:
         with patch("services.poller.session.Limits", _Unpaced):
@@ -250,6 +243,16 @@ def polled_account(
             yield account
     finally:
         account.close()
+
+
+def _settings(admin_url: str, folder: Path) -> Settings:
+    return load_settings(
+        Settings,
+        database_url=admin_url,
+        kafka_bootstrap_servers="nowhere:9",
+        stripe_api_base=ADDRESS,
+        vault_private_keys=folder / "vault",
+    )
 
 
 def _submit(admin_url: str, keyring: Keyring, connection_id: str, key: str) -> None:

@@ -1,5 +1,6 @@
 """The shelves of a vast account: nothing is on them, objects are made as they are taken down."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from heapq import merge
 from operator import itemgetter
@@ -23,7 +24,7 @@ _LARGEST = 1 << 62
 LONGEST_MONTH = 31 * DAY + 1
 
 
-class ComputedShelf(Shelf[T], Generic[T]):
+class ComputedShelf(Shelf[T], ABC, Generic[T]):
     """A shelf by handles: cheap numbers that tell which object is meant, tested before one is made."""
 
     def __init__(self, books: Books, now: Now) -> None:
@@ -37,12 +38,13 @@ class ComputedShelf(Shelf[T], Generic[T]):
     def oldest(self, low: int, high: int, statuses: Statuses = None, spans: Spans = NO_SPANS) -> Iterator[T]:
         return map(self.make, self.handles(low, high, statuses, spans, newest=False))
 
+    @abstractmethod
     def handles(self, low: int, high: int, statuses: Statuses, spans: Spans, *, newest: bool) -> Iterator[Any]:
         """Handles of exactly the objects with low <= seq < high, one of `statuses` and within `spans`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def make(self, handle: Any) -> T:
-        raise NotImplementedError
+        """The object that a handle means, as it is now."""
 
 
 class Customers(ComputedShelf[Customer]):
@@ -178,12 +180,13 @@ class _Billed(ComputedShelf[T]):
         merged = streams[0] if len(streams) == 1 else merge(*streams, key=itemgetter(0), reverse=newest)
         return (each for each in merged if statuses is None or self.status(each[1], each[2]) in statuses)
 
+    @abstractmethod
     def streams(self) -> list[tuple[int, int, bool | None]]:
         """(seconds after the renewal, attempt, whether of the first invoices only) of each kind of occurrence."""
-        raise NotImplementedError
 
+    @abstractmethod
     def status(self, renewal: Renewal, attempt: int) -> str:
-        raise NotImplementedError
+        """The status, in Stripe's words, of what that attempt at a renewal left."""
 
     def _kept(self, attempt: int, statuses: Statuses) -> Kept:
         """By period, whose invoice has such an object, as far as fate alone tells."""
