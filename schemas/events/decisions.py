@@ -205,7 +205,10 @@ class DunningStep(AboutSomebody):
 
 
 class DunningRecorded(AboutSomebody):
-    """A failed payment of a user without Stripe, recorded by hand. `amount` in minor units."""
+    """A failed payment of a user without Stripe, recorded by hand. `amount` in minor units.
+
+    It is of live mode, unless the workspace has nothing but a test account: then nobody but the allow-list is mailed.
+    """
 
     user_id: str
     amount: int = Field(gt=0, lt=2**63)
@@ -218,6 +221,7 @@ class DunningRecorded(AboutSomebody):
     number: str | None = None
     locale: str | None = None
     country: str | None = None
+    livemode: bool = Field(default=True, description="Left out, the console fills it in.")
 
     @field_validator("currency")
     @classmethod

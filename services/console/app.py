@@ -18,12 +18,12 @@ from runtime.kafka import Broker
 from runtime.logs import get_logger
 from runtime.service import Frame
 from services.console.calls import CallStore
-from services.console.connections import Connections
+from services.console.connections import Connections, watched_in
 from services.console.decisions import Decisions
 from services.console.episodes import EpisodeStore, has_passed
 from services.console.figures import FigureStore
 from services.console.live import LiveUpdates
-from services.console.overview import overview_of, scope_of
+from services.console.overview import is_live, overview_of, scope_of
 from services.console.people import PeopleStore
 from services.console.publisher import Publisher
 from services.console.settings import ConsoleSettings
@@ -94,7 +94,13 @@ def assembled(settings: ConsoleSettings, frame: Frame, *, address: str) -> Itera
                 store=store,
                 write_keys=WriteKeys(store.use_write_key),
                 connections=connections,
-                decisions=Decisions(pool, clock=frame.clock, decided=relay.wake, has_passed=has_passed),
+                decisions=Decisions(
+                    pool,
+                    clock=frame.clock,
+                    decided=relay.wake,
+                    has_passed=has_passed,
+                    is_live=lambda db, workspace_id: is_live(watched_in(db, workspace_id)),
+                ),
                 figures=figures,
                 people=PeopleStore(pool),
                 calls=CallStore(pool),

@@ -102,7 +102,7 @@ class Connections:
     def watched(self, workspace_id: str) -> list[Watched]:
         """The workspace's connections, the newest first, with the poller's answer."""
         with self._pool.connection(timeout=BORROW_WITHIN_S) as db:
-            return _with_status(db, workspace_id, _read(db, "of_workspace", {"workspace_id": workspace_id}))
+            return watched_in(db, workspace_id)
 
     def watched_one(self, workspace_id: str, connection_id: str) -> Watched | None:
         """One connection of the workspace, whatever its state; the one its key was handed to, if it was."""
@@ -125,6 +125,11 @@ class Connections:
         )
         write_decision(db, ended)
         return True
+
+
+def watched_in(db: Db, workspace_id: str) -> list[Watched]:
+    """The workspace's connections with the poller's answer, in the transaction at hand."""
+    return _with_status(db, workspace_id, _read(db, "of_workspace", {"workspace_id": workspace_id}))
 
 
 def _failed(db: Db, workspace_id: str) -> list[tuple[str, str]]:

@@ -105,14 +105,21 @@ class Decisions:
     """The decisions of all workspaces; every method names one, and sees no other."""
 
     def __init__(
-        self, pool: Pool, *, clock: Clock, decided: Callable[[], None], has_passed: Callable[[Db, str, str], bool]
+        self,
+        pool: Pool,
+        *,
+        clock: Clock,
+        decided: Callable[[], None],
+        has_passed: Callable[[Db, str, str], bool],
+        is_live: Callable[[Db, str], bool],
     ) -> None:
         """`decided` is called after a commit that left a decision in the outbox; `has_passed` says whether a test
-        email of a workspace went from an address."""
+        email of a workspace went from an address, `is_live` in which mode a workspace works."""
         self._pool = pool
         self._clock = clock
         self._decided = decided
         self._has_passed = has_passed
+        self._is_live = is_live
 
     def decide(
         self,
@@ -126,9 +133,6 @@ class Decisions:
     ) -> Decision:
         """Check a decision, keep it and have it published; raises Refused saying what is wrong with it."""
         checked = _checked(kind, detail, connection_id)
-        decision = new_decision(
-            self._clock, workspace_id, kind, checked, decided_by=decided_by, connection_id=connection_id, why=why
-        )
         with self._pool.connection(timeout=BORROW_WITHIN_S) as db:
             if connection_id is not None:
                 _must_be_of(db, workspace_id, connection_id)
@@ -136,6 +140,11 @@ class Decisions:
                 self._must_have_passed(db, workspace_id, checked["address"])
             if kind == "mrr.policy":
                 _must_be_named_anew(db, workspace_id, checked)
+            if kind == "dunning.recorded":
+                checked = self._of_its_mode(db, workspace_id, checked)
+            decision = new_decision(
+                self._clock, workspace_id, kind, checked, decided_by=decided_by, connection_id=connection_id, why=why
+            )
             write_decision(db, decision)
         self._decided()
         return decision
@@ -152,6 +161,19 @@ class Decisions:
                 "Send one, look whether it arrived, and then say so.",
                 HTTPStatus.CONFLICT,
             )
+
+    def _of_its_mode(self, db: Db, workspace_id: str, recorded: dict[str, Any]) -> dict[str, Any]:
+        """What was recorded by hand, in the mode that the workspace works in; test mode may be asked for, and live
+        mode not where there is a test account alone."""
+        live = self._is_live(db, workspace_id)
+        if recorded.get("livemode") and not live:
+            raise Refused(
+                "test_mode",
+                "This workspace has nothing but a test account, and in test mode no customer is emailed.",
+                "Leave livemode out, or connect the live account first.",
+                HTTPStatus.CONFLICT,
+            )
+        return {"livemode": live, **recorded}
 
     def history(self, workspace_id: str, after: tuple[str, str] | None = None) -> list[Entry]:
         """Decisions, the latest first; at most HISTORY of them, those before `after` (decided at, id)."""

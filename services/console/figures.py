@@ -204,7 +204,7 @@ class FigureStore:
 
 def in_scope(workspace_id: str, scope: Scope) -> dict[str, Any]:
     """The parameters that every statement takes."""
-    return {"workspace_id": workspace_id, "connections": scope.connection_ids}
+    return {"workspace_id": workspace_id, "connections": scope.connection_ids, "by_hand": scope.modes_by_hand}
 
 
 def rows_or_none(

@@ -77,6 +77,11 @@ class Watched:
         """Whether Stripe took the key, so that there are figures of it."""
         return self.status is not None and self.status.state not in {"validating", "refused"}
 
+    @property
+    def refused(self) -> bool:
+        """Whether Stripe did not take the key."""
+        return self.status is not None and self.status.state == "refused"
+
 
 @dataclass(frozen=True, slots=True)
 class Signal:

@@ -39,6 +39,14 @@ class Scope:
     def connection_ids(self) -> list[str]:
         return [each.connection.connection_id for each in self.watched]
 
+    @property
+    def modes_by_hand(self) -> list[bool]:
+        """Whether what was recorded by hand in live mode is shown, in test mode, or both. Where there is a test account
+        alone, what was recorded before it came would be shown nowhere else."""
+        if self.mode == "test":
+            return [False] if self.both else [False, True]
+        return [True]
+
     def recent_since(self, now: datetime) -> datetime:
         """Since when a signal is of the last 30 days: by the server's time, where that is another than ours."""
         offsets = [each.status.clock_offset for each in self.watched if each.status]
@@ -65,6 +73,15 @@ def scope_of(watched: Sequence[Watched], *, shows_test: bool = False) -> Scope:
     if live and not (test and shows_test):
         return Scope("live", live, both=bool(test))
     return Scope("test", test, both=bool(live)) if test else Scope("none", ())
+
+
+def is_live(watched: Sequence[Watched]) -> bool:
+    """Whether what a person records by hand is of live mode: unless there are test accounts, and no live one that
+    Stripe accepted. A key that is still being checked counts as what it claims to be of test mode, and as nothing of
+    live mode, since in test mode nobody is mailed."""
+    if any(each.accepted and each.livemode for each in watched):
+        return True
+    return all(each.livemode or each.refused for each in watched)
 
 
 @dataclass(frozen=True, slots=True)

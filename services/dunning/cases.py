@@ -62,6 +62,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     canceling: bool
     sources: tuple[str, ...]
     """The records that speak for it, as topic/partition/offset."""
+    livemode: bool = True
 
 
 def cases_of(facts: Facts, image: Image, now: datetime) -> tuple[Case, ...]:
@@ -126,6 +127,7 @@ def _case(facts: Facts, image: Image, invoice: Invoice, now: datetime) -> Case |
         subscription_status=subscription.status if subscription else None,
         canceling=subscription is not None and subscription.canceling,
         sources=_sources(failure.view, last),
+        livemode=facts.livemode,
     )
 
 
@@ -280,4 +282,5 @@ def _recorded(image: Image) -> Iterator[Case]:
             subscription_status=None,
             canceling=False,
             sources=(f"decision {ruling.id}",),
+            livemode=detail.livemode,
         )

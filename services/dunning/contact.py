@@ -20,17 +20,19 @@ class Contact(msgspec.Struct, frozen=True):
     country: str | None = None
 
 
-def contact_of(facts: Facts, image: Image) -> Contact:
-    """The customer as last seen; until it was seen, what its newest invoice says; of a user what was recorded last."""
+def contact_of(facts: Facts, image: Image, *, livemode: bool) -> Contact:
+    """The customer as last seen; until it was seen, what its newest invoice says; of a user what was recorded last in
+    that mode."""
     if facts.customer is not None and not facts.customer.empty:
         known = facts.customer
         return Contact(_address(known.email), known.name, known.locales, known.country)
     if facts.invoices:
         newest = max(facts.invoices.values(), key=lambda invoice: (invoice.latest.seen.at, invoice.id))
         return Contact(_address(newest.latest.email))
-    recorded = image.last(DunningRecorded)
-    if recorded is None:
+    of_mode = [detail for _, detail in image.each(DunningRecorded) if detail.livemode is livemode]
+    if not of_mode:
         return Contact()
+    recorded = of_mode[-1]
     locales = (recorded.locale,) if recorded.locale else ()
     return Contact(_address(recorded.email), recorded.name, locales, recorded.country)
 

@@ -7,6 +7,7 @@ says it.
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import product
 from typing import Literal
 
 import msgspec
@@ -45,6 +46,8 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     mailed_at: datetime | None
     ended_at: datetime | None
     policy: Policy
+    livemode: bool = True
+    """Failures of test and of live mode are never in one episode."""
 
     @property
     def open_cases(self) -> tuple[Case, ...]:
@@ -64,13 +67,13 @@ def episode_id(subject: str, case: Case) -> str:
 
 
 def episodes_of(subject: str, facts: Facts, image: Image, now: datetime) -> tuple[Episode, ...]:
-    """All episodes of a subject, the oldest first; at most one of them is open, a proposed one aside."""
+    """All episodes of a subject, the oldest first; at most one of a mode is open, a proposed one aside."""
     counted = image.until(now)
     cases = cases_of(facts, counted, now)
     found: list[Episode] = []
-    for proposed in (True, False):
+    for apart in product((True, False), repeat=2):
         groups: list[_Group] = []
-        for case in (case for case in cases if case.proposed is proposed):
+        for case in (case for case in cases if (case.proposed, case.livemode) == apart):
             if groups and groups[-1].is_open_at(case.started_at):
                 groups[-1].cases.append(case)
             else:
@@ -92,6 +95,10 @@ class _Group:
     @property
     def proposed(self) -> bool:
         return self.cases[0].proposed
+
+    @property
+    def livemode(self) -> bool:
+        return self.cases[0].livemode
 
     @property
     def opened_at(self) -> datetime:
@@ -159,6 +166,7 @@ class _Group:
             mailed_at=last.at if last else None,
             ended_at=None,
             policy=self.policy,
+            livemode=self.livemode,
         )
         return (
             self._ended(standing)
@@ -193,6 +201,7 @@ class _Group:
         return hold_reason(
             self.facts,
             self.image,
+            email=contact_of(self.facts, self.image, livemode=episode.livemode).email,
             cases=episode.open_cases,
             below_threshold=episode.policy.below_threshold(episode.totals()),
             stop_when_canceling=episode.policy.stop_when_canceling,
@@ -238,7 +247,7 @@ class _Group:
 
 def zone_of(facts: Facts, image: Image, episode: Episode) -> str:
     """The zone that the customer is mailed in."""
-    return episode.policy.zone_for(contact_of(facts, image).country)
+    return episode.policy.zone_for(contact_of(facts, image, livemode=episode.livemode).country)
 
 
 def _as(episode: Episode, state: State, reason: str | None, at: datetime | None) -> Episode:

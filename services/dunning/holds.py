@@ -5,7 +5,6 @@ from datetime import datetime
 
 from schemas.events.decisions import DunningSuppress
 from services.dunning.cases import Case
-from services.dunning.contact import contact_of
 from services.dunning.decisions import Image
 from services.dunning.facts import Facts, Mail
 
@@ -30,14 +29,17 @@ def hold_reason(
     facts: Facts,
     image: Image,
     *,
+    email: str | None,
     cases: Sequence[Case],
     below_threshold: bool,
     stop_when_canceling: bool,
     mails: Iterable[Mail],
     unknown: Mail | None,
 ) -> str | None:
-    """One of HOLDS, the one that a person has to know of first; None where nothing holds the episode."""
-    email = contact_of(facts, image).email
+    """One of HOLDS, the one that a person has to know of first; None where nothing holds the episode.
+
+    `email` is whom it would go to.
+    """
     released_at = max((ruling.at for ruling in image.acts("dunning.release")), default=None)
     reasons = (
         ("sending_off", image.mode == "off"),

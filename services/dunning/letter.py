@@ -71,7 +71,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
 
 def letter_of(facts: Facts, image: Image, episode: Episode, now: datetime) -> Letter | None:
     """The email for an episode's step at `now`; None where there is no address, or nothing to ask for."""
-    contact, cases = contact_of(facts, image), episode.open_cases
+    contact, cases = contact_of(facts, image, livemode=episode.livemode), episode.open_cases
     sender = image.sender or image.last(DunningSender) or NOBODY
     if contact.email is None or not cases:
         return None

@@ -60,7 +60,9 @@ def plan_of(state: SubjectState, image: Image, work: Work, *, now: datetime, mac
     if work.due.key not in state.facts.mails:
         return Plan("wait", "the log has not acknowledged yet that it is due", episode)
     return Plan(
-        "capture" if is_captured(state, image.until(now)) else "send", "it is due, read and acknowledged", episode
+        "capture" if is_captured(state, image.until(now), episode) else "send",
+        "it is due, read and acknowledged",
+        episode,
     )
 
 
@@ -108,15 +110,14 @@ def _missing(facts: Facts, answer: Refresh) -> list[str]:
     return sorted(name for name, version in answer.versions.items() if facts.versions.get(name, -1) < version)
 
 
-def is_captured(state: SubjectState, image: Image) -> bool:
-    """Whether the email is kept for people to look at instead of being sent: shadow mode, or test mode and not on the
-    allow-list."""
-
+def is_captured(state: SubjectState, image: Image, episode: Episode) -> bool:
+    """Whether an email of the episode is kept for people to look at instead of being sent: shadow mode, or test mode
+    and not on the allow-list."""
     if image.mode != "on":
         return True
-    if state.facts.livemode:
+    if episode.livemode:
         return False
-    allowed, email = image.last(DunningAllowList), contact_of(state.facts, image).email
+    allowed, email = image.last(DunningAllowList), contact_of(state.facts, image, livemode=False).email
     return allowed is None or email is None or not _allows(allowed, email)
 
 

@@ -141,7 +141,9 @@ class MailSender:
         with self._session.transaction() as conn:
             tx, state, image = self._hold(conn, item.subject)
             plan = self._plan(item, state, image)
-            closed = closed or self._why_no_server(captured=is_captured(state, image.until(self._clock.now())))
+            counted = image.until(self._clock.now())
+            captured = plan.episode is not None and is_captured(state, counted, plan.episode)
+            closed = closed or self._why_no_server(captured=captured)
             if plan.move == "request" and closed is not None:
                 plan = Plan("wait", closed, plan.episode)
             if item.state == "unknown":

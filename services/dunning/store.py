@@ -108,7 +108,7 @@ def _episode_values(episode: Episode, change: Change[SubjectState]) -> tuple[obj
         facts.connection_id,
         facts.customer_id,
         facts.user_id,
-        facts.livemode,
+        episode.livemode,
         episode.state,
         episode.reason,
         episode.opened_at,

@@ -94,6 +94,22 @@ def test_a_version_that_named_another_policy_is_refused_at_once(console: Running
     assert policy("stripe/1", 15).status_code == 422
 
 
+def test_a_failure_recorded_by_hand_is_of_the_mode_that_the_workspace_works_in(
+    console: RunningConsole, company: Company
+) -> None:
+    def recorded(**more: Any) -> Any:
+        return decide(console, company, "dunning.recorded", {"user_id": "u", "amount": 5, "currency": "usd", **more})
+
+    assert recorded().json()["detail"]["livemode"] is True
+    company.browser.connect(STRIPE_KEY)
+    console.poller_says(company, "live", livemode=False)
+    assert recorded().json()["detail"]["livemode"] is False
+    refused = recorded(livemode=True)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "test_mode")
+    console.poller_says(company, "live", livemode=True)
+    assert [recorded(**mode).json()["detail"]["livemode"] for mode in ({}, {"livemode": False})] == [True, False]
+
+
 def test_every_field_stays_as_it_was_last_given(console: RunningConsole, company: Company) -> None:
     decide(console, company, "workspace.settings", {"timezone": "Europe/Berlin", "name": "Acme"})
     decide(console, company, "workspace.settings", {"name": "Acme Analytics"})

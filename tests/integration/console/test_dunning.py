@@ -154,6 +154,18 @@ def test_every_episode_is_listed_where_it_stands(console: RunningConsole, compan
             assert text in page
 
 
+def test_what_was_recorded_by_hand_is_shown_in_its_own_mode(console: RunningConsole, company: Company) -> None:
+    live = add_episode(console, company, None, "hand-live", livemode=True)
+    tried = add_episode(console, company, None, "hand-test", livemode=False)
+    add_email(console, company, tried)
+    connected(console, company, livemode=True)
+    page = company.browser.get("/dunning").text
+    assert "hand-live" in page
+    assert "hand-test" not in page
+    assert "unpaid by 1 customer" in page
+    assert [company.browser.get(f"/dunning/{name}").status_code for name in (live, tried)] == [200, 404]
+
+
 def test_an_episode_shows_its_emails_down_to_the_record(console: RunningConsole, company: Company) -> None:
     connection = connected(console, company)
     episode = add_episode(console, company, connection, "ada")

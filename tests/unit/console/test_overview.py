@@ -2,8 +2,10 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from services.console.model import Connection, Status, Watched
-from services.console.overview import Figures, SignalCount, format_each, overview_of, scope_of
+from services.console.overview import Figures, SignalCount, format_each, is_live, overview_of, scope_of
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -27,6 +29,35 @@ def test_a_live_key_that_stripe_has_not_accepted_does_not_hide_the_test_figures(
     test = watched("test", "live", live=False)
     for state in (None, "validating", "refused"):
         assert scope_of([test, watched("live", state, live=True)]).mode == "test"
+
+
+@pytest.mark.parametrize(
+    ("accounts", "live"),
+    [
+        ([], True),
+        ([("live", False)], False),
+        ([(None, False)], False),
+        ([("refused", False)], True),
+        ([("live", False), ("validating", True)], False),
+        ([("live", False), ("live", True)], True),
+        ([(None, True)], True),
+    ],
+)
+def test_what_is_recorded_by_hand_is_of_test_mode_where_there_is_a_test_account_alone(
+    accounts: list[tuple[str | None, bool]], live: bool
+) -> None:
+    assert is_live([watched("a", state, live=mode) for state, mode in accounts]) is live
+
+
+def test_what_was_recorded_before_the_test_account_came_is_not_lost_from_sight() -> None:
+    test, live = watched("test", "live", live=False), watched("live", "live", live=True)
+    assert [scope_of(found).modes_by_hand for found in ([], [test], [live], [test, live])] == [
+        [True],
+        [False, True],
+        [True],
+        [True],
+    ]
+    assert scope_of([test, live], shows_test=True).modes_by_hand == [False]
 
 
 def test_without_an_accepted_connection_there_is_nothing_to_show() -> None:

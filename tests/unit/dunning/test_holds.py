@@ -2,7 +2,9 @@
 
 import pytest
 
-from services.dunning.episode import Episode
+from services.dunning.core import SubjectState
+from services.dunning.episode import Episode, episodes_of
+from services.dunning.facts import Facts
 from services.dunning.letter import Letter, letter_of
 from services.dunning.protocol import is_captured
 from tests.unit.dunning.build import (
@@ -158,7 +160,45 @@ def test_test_mode_mails_only_the_allow_list(entries: tuple[str, ...], captured:
     stage = Stage.armed(livemode=False)
     stage.fail()
     stage.decide("dunning.allow_list", {"entries": entries}, at=START - DAY)
-    assert is_captured(stage.state(), stage.image) is captured
+    assert is_captured(stage.state(), stage.image, stage.one(START + HOUR)) is captured
+
+
+def recorded(amount: int, email: str, **more: object) -> dict[str, object]:
+    return {"user_id": "u_1", "amount": amount, "currency": "eur", "email": email, **more}
+
+
+def of_the_user(stage: Stage) -> tuple[SubjectState, tuple[Episode, ...]]:
+    facts = Facts(workspace_id="ws_1", user_id="u_1")
+    return SubjectState("ws_1/u_1", facts), episodes_of("ws_1/u_1", facts, stage.image, START + HOUR)
+
+
+@pytest.mark.parametrize(
+    ("mode", "entries", "captured"),
+    [({"livemode": False}, (), True), ({"livemode": False}, ("@example.com",), False), ({}, (), False)],
+)
+def test_a_failure_recorded_by_hand_in_test_mode_mails_only_the_allow_list(
+    mode: dict[str, object], entries: tuple[str, ...], captured: bool
+) -> None:
+    stage = Stage.armed()
+    stage.decide("dunning.allow_list", {"entries": entries}, at=START - DAY)
+    stage.decide("dunning.recorded", recorded(1500, "eve@example.com", **mode), at=START)
+    state, (episode,) = of_the_user(stage)
+    assert episode.livemode is bool(mode.get("livemode", True))
+    assert is_captured(state, stage.image, episode) is captured
+
+
+def test_failures_recorded_in_test_and_in_live_mode_share_no_email_and_no_address() -> None:
+    stage = Stage.armed()
+    stage.decide("dunning.recorded", recorded(1500, "eve@example.com"), at=START, name="live")
+    stage.decide("dunning.recorded", recorded(99, "me@acme.example", livemode=False), at=START, name="test")
+    state, episodes = of_the_user(stage)
+    told = {
+        episode.livemode: (episode.totals(), letter_of(state.facts, stage.image, episode, START + HOUR))
+        for episode in episodes
+    }
+    assert {mode: totals for mode, (totals, _) in told.items()} == {True: {"eur": 1500}, False: {"eur": 99}}
+    recipients = {mode: found.recipient for mode, (_, found) in told.items() if found is not None}
+    assert recipients == {True: "eve@example.com", False: "me@acme.example"}
 
 
 def test_shadow_mode_runs_everything_and_sends_nothing() -> None:
@@ -166,6 +206,6 @@ def test_shadow_mode_runs_everything_and_sends_nothing() -> None:
     stage.decide("dunning.sending", {"mode": "shadow"}, at=START - DAY)
     stage.fail()
     assert stage.one(START + HOUR).state == "due"
-    assert is_captured(stage.state(), stage.image)
+    assert is_captured(stage.state(), stage.image, stage.one(START + HOUR))
     stage.mailed(1, at=START + HOUR, state="captured")
     assert stage.one(START + 3 * DAY).step == 2

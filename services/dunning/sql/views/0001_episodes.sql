@@ -10,10 +10,10 @@ SELECT e.workspace_id, e.connection_id, e.livemode, e.customer_id, e.user_id, e.
        e.invoices, e.policy, e.source_topic, e.source_partition, e.source_offset
 FROM episodes e;
 
-COMMENT ON VIEW analytics.dunning_episodes IS 'Dunning episodes, one row each, as they stand. At most one is open per customer, a proposed one aside.';
+COMMENT ON VIEW analytics.dunning_episodes IS 'Dunning episodes, one row each, as they stand. At most one is open per customer and mode, a proposed one aside.';
 COMMENT ON COLUMN analytics.dunning_episodes.workspace_id IS 'The company that sees it.';
 COMMENT ON COLUMN analytics.dunning_episodes.connection_id IS 'The Stripe account in one mode; null for a failure recorded by hand.';
-COMMENT ON COLUMN analytics.dunning_episodes.livemode IS 'Whether the connection is in live mode; test and live never mix.';
+COMMENT ON COLUMN analytics.dunning_episodes.livemode IS 'Whether the connection is in live mode; of a failure recorded by hand, whether the workspace had a live account then, or none at all. Test and live never mix.';
 COMMENT ON COLUMN analytics.dunning_episodes.customer_id IS 'Stripe''s customer; null for a failure recorded by hand.';
 COMMENT ON COLUMN analytics.dunning_episodes.user_id IS 'The product''s user of a failure recorded by hand.';
 COMMENT ON COLUMN analytics.dunning_episodes.episode_id IS 'The same for as long as the episode lives, in the tables and on the topic.';
@@ -87,7 +87,7 @@ GROUP BY e.workspace_id, e.connection_id, e.livemode, a.currency, e.mailed, e.de
 COMMENT ON VIEW analytics.dunning_recovery IS 'What dunning won back, by currency, the last email before it, and the decline reason. Its rows: analytics.dunning_episodes with the same columns.';
 COMMENT ON COLUMN analytics.dunning_recovery.workspace_id IS 'The company that sees it.';
 COMMENT ON COLUMN analytics.dunning_recovery.connection_id IS 'The Stripe account in one mode; null for failures recorded by hand.';
-COMMENT ON COLUMN analytics.dunning_recovery.livemode IS 'Whether the connection is in live mode.';
+COMMENT ON COLUMN analytics.dunning_recovery.livemode IS 'Whether the connection is in live mode; of failures recorded by hand, as in dunning_episodes.';
 COMMENT ON COLUMN analytics.dunning_recovery.currency IS 'ISO code in lower case; currencies are never added.';
 COMMENT ON COLUMN analytics.dunning_recovery.after_step IS 'The last email that had gone; 0: it came back before any.';
 COMMENT ON COLUMN analytics.dunning_recovery.decline_reason IS 'Stripe''s decline code of the last failed attempt.';
