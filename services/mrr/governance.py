@@ -12,7 +12,7 @@ from pipeline.errors import BadRecord
 from runtime.database import Connection
 from schemas.catalogue import CONTROL_DECISION
 from schemas.events.control import Decision
-from schemas.events.decisions import ConnectionEnded, MrrPolicy, WorkspaceSettings, read_detail
+from schemas.events.decisions import ConnectionEnded, ConnectionMade, MrrPolicy, WorkspaceSettings, read_detail
 from schemas.events.mrr_policy import PRESETS, PolicyTerms, is_named_otherwise
 from schemas.subjects import split_subject
 from services.mrr.core import microseconds
@@ -20,11 +20,15 @@ from services.mrr.in_force import Away, Cause, InForce, Switch, apart
 from services.mrr.persons import End, Persons
 from services.mrr.policy import Policy
 
-_OF_WORKSPACE = "SELECT subject FROM customers WHERE workspace_id = %s"
+_OF_WORKSPACE = "SELECT subject FROM customers WHERE workspace_id = %(workspace)s"
 _OF_CONNECTION = (
     "SELECT subject FROM customers WHERE workspace_id = %(workspace)s AND starts_with(subject, %(connection)s || '/')"
-    " UNION SELECT workspace_id || '/' || user_id FROM matches"
-    " WHERE workspace_id = %(workspace)s AND connection_id = %(connection)s"
+)
+_OF_PERSONS = (
+    "SELECT workspace_id || '/' || user_id FROM matches JOIN first_said USING (workspace_id, user_id)"
+    " WHERE workspace_id = %(workspace)s UNION"
+    " SELECT connection_id || '/' || customer_id FROM matches JOIN first_said USING (workspace_id, user_id)"
+    " WHERE workspace_id = %(workspace)s"
 )
 _SAID_OF_POLICIES = "SELECT detail FROM decisions WHERE workspace_id = %s AND kind = 'mrr.policy'"
 
@@ -39,13 +43,13 @@ class MrrGovernance:
 
     policy_unless_set: Policy
     persons: Persons = field(default_factory=Persons)
-    kinds = ("workspace.settings", "connection.ended", "mrr.policy")
+    kinds = ("workspace.settings", "connection.made", "connection.ended", "mrr.policy")
 
     def policy(self, image: Image, subject: str) -> InForce:
         """What one ledger goes by: that of a customer, or of a user."""
         scope, _ = split_subject(subject)
         ended = dict(_ended(image))
-        spans = list(self.persons.away(subject, ended))
+        spans = list(self.persons.without(_set_aside(image, ended)).away(subject, ended))
         if scope in ended:
             spans.append(Away(*ended[scope]))
         return InForce(self.policy_unless_set, tuple(_switches(image)), apart(spans))
@@ -59,16 +63,18 @@ class MrrGovernance:
             _check_version(conn, decision.workspace_id, detail.policy)
 
     def concerned(self, conn: Connection, decision: Decision) -> Sequence[str]:
-        """Of a policy everybody; of a connection's end every customer of it, and users that are one person with one."""
+        """Of a policy everybody; of a connection's end every customer of it; of either end of a connection whoever is
+        one person with another, and has an MRR that identify() told."""
+        whose = {"workspace": decision.workspace_id, "connection": decision.connection_id}
         if decision.kind == "mrr.policy":
-            rows = conn.execute(_OF_WORKSPACE, (decision.workspace_id,))
+            statements = [_OF_WORKSPACE]
         elif decision.kind == "connection.ended" and decision.connection_id:
-            rows = conn.execute(
-                _OF_CONNECTION, {"workspace": decision.workspace_id, "connection": decision.connection_id}
-            )
+            statements = [_OF_CONNECTION, _OF_PERSONS]
+        elif decision.kind == "connection.made":
+            statements = [_OF_PERSONS]
         else:
             return ()
-        return [subject for (subject,) in rows]
+        return sorted({subject for statement in statements for (subject,) in conn.execute(statement, whose)})
 
     def workspaces_of(self, conn: Connection, subjects: Collection[str]) -> dict[str, str]:
         rows = conn.execute("SELECT subject, workspace_id FROM customers WHERE subject = ANY(%s)", (list(subjects),))
@@ -88,6 +94,17 @@ def _ended(image: Image) -> Iterator[tuple[str, End]]:
         if connection_id and connection_id not in seen:
             seen.add(connection_id)
             yield connection_id, (microseconds(kept.decision.effective_at), _cause(kept))
+
+
+def _set_aside(image: Image, ended: Collection[str]) -> set[str]:
+    """The connections in test mode, where there is a live one: its figures are shown, and theirs apart. So who is a
+    customer of theirs keeps the number that identify() tells."""
+    live_by_connection = {
+        kept.decision.connection_id: detail.livemode_claimed for kept, detail in image.each(ConnectionMade)
+    }
+    if not any(live and name not in ended for name, live in live_by_connection.items()):
+        return set()
+    return {name for name, live in live_by_connection.items() if name and live is False}
 
 
 def _switches(image: Image) -> Iterator[Switch]:

@@ -130,3 +130,20 @@ def apart(spans: Iterable[Away]) -> tuple[Away, ...]:
         elif last.end is not None and (span.end is None or span.end > last.end):
             found[-1] = Away(last.start, last.begins, span.end, span.ends)
     return tuple(found)
+
+
+def less(span: Away, taken: Iterable[Away]) -> Iterator[Away]:
+    """What is left of a span outside of others, which are apart and in the order of time."""
+    start, begins = span.start, span.begins
+    for other in taken:
+        if other.end is not None and other.end <= start:
+            continue
+        if span.end is not None and span.end <= other.start:
+            break
+        if start < other.start:
+            yield Away(start, begins, other.start, other.begins)
+        if other.end is None:
+            return
+        start, begins = other.end, other.ends or other.begins
+    if span.end is None or start < span.end:
+        yield Away(start, begins, span.end, span.ends)

@@ -35,14 +35,17 @@ _SAVE = (
     " revision, source_topic, source_partition, source_offset)"
     " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
 )
-_OF_CUSTOMERS = (
-    "SELECT connection_id, customer_id, user_id, workspace_id, revision, state, effective_at, source_topic,"
-    " source_partition, source_offset FROM matches"
+_USERS_OF = (
+    "SELECT DISTINCT workspace_id, user_id FROM matches"
     " WHERE (connection_id, customer_id) IN (SELECT * FROM unnest(%s::text[], %s::text[]))"
 )
-_OF_USERS = (
+_REVISIONS_OF = (
     "SELECT connection_id, customer_id, user_id, workspace_id, revision, state, effective_at, source_topic,"
     " source_partition, source_offset FROM matches"
+    " WHERE (workspace_id, user_id) IN (SELECT * FROM unnest(%s::text[], %s::text[]))"
+)
+_CUSTOMERS_OF = (
+    "SELECT DISTINCT connection_id, customer_id FROM matches"
     " WHERE (workspace_id, user_id) IN (SELECT * FROM unnest(%s::text[], %s::text[]))"
 )
 _FIRSTS = (
@@ -68,18 +71,29 @@ def decode_match(record: Record) -> IdentityMatch:
 
 
 def keep_matches(tx: Tx, told: Sequence[Arrived[IdentityMatch]]) -> None:
-    """Add to the image, and have those who are matched, or no longer, decided again.
+    """Add to the image, and have those who are matched, or no longer, decided again; and every other customer that the
+    user was ever matched with.
 
     Nobody of their workspaces is decided meanwhile: whoever was decided without a match is woken by it.
     """
     lock_workspaces(tx.conn, {arrived.fact.workspace_id for arrived in told}, alone=True)
     with tx.conn.cursor() as cursor:
         cursor.executemany(_SAVE, [_values(arrived.record, arrived.fact) for arrived in told])
-    whom: dict[datetime, set[str]] = {}
+    users: dict[datetime, set[tuple[str, str]]] = {}
     for arrived in told:
-        whom.setdefault(arrived.record.observed_at, set()).update(_subjects(arrived.fact))
-    for due_at, subjects in whom.items():
-        wake_subjects(tx.conn, sorted(subjects), RULE, due_at)
+        users.setdefault(arrived.record.observed_at, set()).add((arrived.fact.workspace_id, arrived.fact.user_id))
+    for due_at, known in users.items():
+        wake_subjects(tx.conn, sorted({*_customers_of(tx.conn, known), *map(_user_subject, known)}), RULE, due_at)
+
+
+def _customers_of(conn: Connection, users: Collection[tuple[str, str]]) -> list[str]:
+    rows = conn.execute(_CUSTOMERS_OF, _in_columns(users))
+    return [stripe_subject(connection, customer) for connection, customer in rows]
+
+
+def _user_subject(user: tuple[str, str]) -> str:
+    workspace, user_id = user
+    return product_subject(workspace, user_id=user_id)
 
 
 def load_persons(tx: Tx, workspaces: Mapping[str, str]) -> Persons:
@@ -121,24 +135,18 @@ def keep_firsts(tx: Tx, told: Iterable[Arrived[UserFact]], persons: Persons) -> 
         wake_subjects(tx.conn, sorted(customers), RULE, earliest[user].record.observed_at)
 
 
-def _subjects(match: IdentityMatch) -> tuple[str, str]:
-    return (
-        stripe_subject(match.connection_id, match.customer_id),
-        product_subject(match.workspace_id, user_id=match.user_id),
-    )
-
-
 def _matches_of(conn: Connection, workspaces: Mapping[str, str]) -> list[Row]:
-    users = [split_subject(subject) for subject, workspace in workspaces.items() if _is_user(subject, workspace)]
-    customers = [
-        split_subject(subject) for subject, workspace in workspaces.items() if not _is_user(subject, workspace)
-    ]
-    found: list[Row] = []
-    for statement, subjects in ((_OF_CUSTOMERS, customers), (_OF_USERS, users)):
-        if subjects:
-            scopes, owners = (list(column) for column in zip(*subjects, strict=True))
-            found += conn.execute(statement, (scopes, owners)).fetchall()
-    return found
+    """All that was said of these users, and of the users of these customers: with whichever customer."""
+    users = {split_subject(subject) for subject, workspace in workspaces.items() if _is_user(subject, workspace)}
+    customers = {split_subject(subject) for subject in workspaces} - users
+    if customers:
+        users.update(conn.execute(_USERS_OF, _in_columns(customers)))
+    return conn.execute(_REVISIONS_OF, _in_columns(users)).fetchall() if users else []
+
+
+def _in_columns(pairs: Iterable[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    known = list(pairs)
+    return [one for one, _ in known], [other for _, other in known]
 
 
 def _is_user(subject: str, workspace_id: str) -> bool:
@@ -163,12 +171,11 @@ def _spans(rows: Iterable[Row]) -> dict[str, tuple[Together, ...]]:
 
 
 def _load_firsts(conn: Connection, users: Collection[tuple[str, str]]) -> dict[str, First]:
-    workspaces, user_ids = (list(column) for column in zip(*users, strict=True))
     return {
         product_subject(workspace, user_id=user_id): First(
             at, Cause(at, PRODUCT_IDENTIFY.name, 0, offset, message_id, partition=partition)
         )
-        for workspace, user_id, at, message_id, partition, offset in conn.execute(_FIRSTS, (workspaces, user_ids))
+        for workspace, user_id, at, message_id, partition, offset in conn.execute(_FIRSTS, _in_columns(users))
     }
 
 

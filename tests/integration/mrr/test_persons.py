@@ -35,11 +35,18 @@ def tables(database_url: str) -> Iterator[Tables]:
     made.close()
 
 
-def match(on: float, *, state: Literal["matched", "unmatched"] = "matched", revision: int = 1) -> Record:
+def match(
+    on: float,
+    *,
+    state: Literal["matched", "unmatched"] = "matched",
+    revision: int = 1,
+    customer_id: str = "cus_1",
+    connection: str = CONNECTION,
+) -> Record:
     found = IdentityMatch(
         workspace_id=WORKSPACE,
-        connection_id=CONNECTION,
-        customer_id="cus_1",
+        connection_id=connection,
+        customer_id=customer_id,
         user_id="u_1",
         state=state,
         by="email",
@@ -48,7 +55,7 @@ def match(on: float, *, state: Literal["matched", "unmatched"] = "matched", revi
     )
     subject = f"{WORKSPACE}/u_1"
     envelope = Envelope(
-        id=f"m{revision}",
+        id=f"m{customer_id}{revision}",
         source="t",
         type=IDENTITY_MATCH.name,
         time=instant(on),
@@ -60,10 +67,10 @@ def match(on: float, *, state: Literal["matched", "unmatched"] = "matched", revi
     return Record(IDENTITY_MATCH.name, place, 0, key, found.encode(), envelope.headers(), 0)
 
 
-def customer(on: float) -> Record:
+def customer(on: float, *, customer_id: str = "cus_1", connection: str = CONNECTION, amount: int = 1000) -> Record:
     """Stripe's customer at 10 a month since the first day, as it was read when the account was connected."""
-    obj = subscription(item(price(1000)), start_date=day(0))
-    return raw_record("subscription", obj, at=day(on), version=1, change="backfilled")
+    obj = subscription(item(price(amount)), name=f"sub_{customer_id}", customer=customer_id, start_date=day(0))
+    return raw_record("subscription", obj, at=day(on), version=1, change="backfilled", connection=connection)
 
 
 STORY: Story = {"user": identify({"mrr": 49}, 5), "customer": customer(20), "match": match(20)}
