@@ -1,8 +1,8 @@
 """The poller in one process with a simulated account: no network, no waiting, time that moves poll by poll.
 
-Everything but three seams is the real thing, PostgreSQL included: requests reach the simulator's ASGI application
-without a socket, records go into a list instead of Kafka, and requests are not paced, since simulated time stands
-while they are made.
+Everything but four seams is the real thing, PostgreSQL included: requests reach the simulator's ASGI application
+without a socket, records go into a list instead of Kafka, work in the database is done where it is asked for instead of
+on threads, and requests are not paced, since simulated time stands while they are made.
 """
 
 import asyncio
@@ -12,14 +12,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from unittest.mock import patch
 
 import httpx
 import psycopg
+from psycopg import sql
 from starlette.types import ASGIApp
 
-from runtime.database import Database
+from runtime.database import Connection, Database
 from runtime.errors import BrokerError
 from runtime.kafka import Broker, Producer
 from runtime.migrations import migrate
@@ -41,6 +42,7 @@ from services.poller.work import Work
 from simulator.app import Simulator
 from simulator.clock import ManualClock
 
+T = TypeVar("T")
 ADDRESS = "http://127.0.0.1:9"
 WORKSPACE = "ws_1"
 _KINDS = {topic.name: cast(Kind, kind) for kind, topic in RAW_TOPICS.items()}
@@ -98,9 +100,27 @@ class MemoryLog:
 
 
 class _MemoryOutside(Outside):
+    """One connection, used on the loop itself: each piece of work is still one transaction."""
+
     def __init__(self, database: Database, log: MemoryLog) -> None:
         super().__init__(database, Broker("nowhere:9"))
         self._log = log
+        self._connection = database.connect()
+
+    def open(self) -> None:
+        """It is open from the beginning."""
+
+    def close(self) -> None:
+        self._connection.close()
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        try:
+            done = work(self._connection)
+            self._connection.commit()
+        except BaseException:
+            self._connection.rollback()
+            raise
+        return done
 
     @property
     def producer(self) -> Producer:
@@ -149,7 +169,7 @@ class PolledAccount:
     work: Work
     shell: Shell
     log: MemoryLog
-    admin_url: str
+    admin: psycopg.Connection
     connection_id: str
     polls: int = 0
     ahead: int = 0
@@ -187,9 +207,8 @@ class PolledAccount:
 
     def rows(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Rows of the poller's database, as its administrator sees them."""
-        with psycopg.connect(self.admin_url, autocommit=True) as db:
-            cursor = db.execute(cast(Any, statement), parameters)
-            return list(cursor.fetchall()) if cursor.description else []
+        cursor = self.admin.execute(cast(Any, statement), parameters)
+        return list(cursor.fetchall()) if cursor.description else []
 
     def forget_pauses(self) -> None:
         """After a failure the connection is taken up at the next turn, whatever the machine's time."""
@@ -199,6 +218,7 @@ class PolledAccount:
         self._loop.run(self.shell.clients.close())
         self._loop.close()
         self.shell.outside.close()
+        self.admin.close()
 
 
 @contextmanager
@@ -211,24 +231,28 @@ def polled_account(
     app: ASGIApp | None = None,
     key: str = "disputes",
     ahead: int = 0,
+    connection_id: str | None = None,
     fill: Callable[[psycopg.Connection, str], None] | None = None,
 ) -> Iterator[PolledAccount]:
     """A poller with tables of its own in the fresh database at `admin_url`, the account's key submitted and its first
     sync made; `keep` gets every raw record; the server's clock is `ahead` seconds of the poller's. `app` stands before
     the simulator's, where requests are to be seen; `fill` writes into the poller's tables, by the connection's id, what
-    is to be there before the first turn."""
+    is to be there before the first turn. When its polls are follows from `connection_id`; None is another every time.
+    """
     migrate(admin_url, [CONSOLE, POLLER])
+    _write_soon(admin_url)
     private = PrivateKey.generate()
     (folder / "vault").write_text(private.encode())
     keyring = Keyring([private])
-    connection_id = f"con_{secrets.token_hex(8)}"
+    connection_id = connection_id or f"con_{secrets.token_hex(8)}"
     _submit(admin_url, keyring, connection_id, simulator.keys.named(key).secret)
     log = MemoryLog(keep)
     outside = _MemoryOutside(Database(admin_url, schema="poller", application="dropfix-poller"), log)
     outside.open()
     clock = SteppedClock(simulator.clock.now() - ahead)
     shell = Shell(outside, _settings(admin_url, folder), clock, Audit(outside), _InProcessClients(app or simulator.app))
-    account = PolledAccount(simulator, clock, Work(shell, keyring), shell, log, admin_url, connection_id, ahead=ahead)
+    admin = psycopg.connect(admin_url, autocommit=True)
+    account = PolledAccount(simulator, clock, Work(shell, keyring), shell, log, admin, connection_id, ahead=ahead)
     try:
         with patch("services.poller.session.Limits", _Unpaced):
             with psycopg.connect(admin_url) as db:
@@ -253,6 +277,13 @@ def _settings(admin_url: str, folder: Path) -> Settings:
         stripe_api_base=ADDRESS,
         vault_private_keys=folder / "vault",
     )
+
+
+def _write_soon(admin_url: str) -> None:
+    """No commit waits for the disk: nothing of the database outlives its block."""
+    with psycopg.connect(admin_url, autocommit=True) as db:
+        name = sql.Identifier(db.info.dbname)
+        db.execute(sql.SQL("ALTER DATABASE {} SET synchronous_commit = off").format(name))
 
 
 def _submit(admin_url: str, keyring: Keyring, connection_id: str, key: str) -> None:

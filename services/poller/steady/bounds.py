@@ -16,6 +16,7 @@ from services.poller.reading.queries import PAGE
 from services.poller.steady.follow import ATTEMPT_TAKES, DISPUTE_EVERY, PENDING_CHARGE_EVERY
 from services.poller.steady.plan import (
     POLL_SECONDS,
+    SINGLES,
     SWEEPS,
     Sizes,
     Tier,
@@ -60,6 +61,7 @@ Name = Literal[
     "closed",
     "closed_older_invoice",
     "superseded",
+    "one_of_a_burst",
     "draft",
     "period",
     "trial_ending",
@@ -69,6 +71,7 @@ Name = Literal[
     "scheduled_cancellation",
     "kept",
     "scheduled_end",
+    "unforeseen_end",
     "dunning_end",
     "delinquency",
     "trial_paused",
@@ -138,6 +141,12 @@ ROWS: tuple[Row, ...] = (
         ("invoice", "payment_intent"),
         ("B",),
     ),
+    Row(
+        "one_of_a_burst",
+        f"An invoice is paid, or fails, for the first time, behind more than {SINGLES} charges of the same poll",
+        ("invoice", "payment_intent"),
+        ("B", "W"),
+    ),
     Row("draft", "A draft cannot be finalized, or is finalized without an attempt", ("invoice",), ("B", "W", "G")),
     Row(
         "period",
@@ -163,6 +172,13 @@ ROWS: tuple[Row, ...] = (
     ),
     Row("kept", "A scheduled cancellation is taken back", _SUBSCRIPTION, ("G", "W")),
     Row("scheduled_end", "A scheduled cancellation takes effect", _SUBSCRIPTION, ("W", AT_ITS_TIME)),
+    Row(
+        "unforeseen_end",
+        "A scheduled cancellation takes effect before it was seen that it was scheduled",
+        _SUBSCRIPTION,
+        ("E", "W", "L", "G"),
+        needs_search="E",
+    ),
     Row(
         "dunning_end",
         "Dunning ends in a cancellation",

@@ -47,13 +47,17 @@ FINISHED_INVOICES = frozenset({"paid", "void", "uncollectible"})
 
 
 def settled_intents(changed: Iterable[Changed]) -> dict[str, Changed]:
-    """Payment intents of charges that newly succeeded or failed, and the charge: their invoices are worth a look."""
-    return {
-        intent: row
-        for row in changed
-        if row.known.kind == "charge" and row.facts.status in {"succeeded", "failed"}
-        for intent in row.facts.payment_intents
-    }
+    """Payment intents of charges that newly succeeded or failed, and the charge: their invoices are worth a look.
+
+    Of several charges of one intent the one that succeeded counts, whichever order they come in.
+    """
+    found: dict[str, Changed] = {}
+    for row in changed:
+        if row.known.kind == "charge" and row.facts.status in {"succeeded", "failed"}:
+            for intent in row.facts.payment_intents:
+                if intent not in found or row.facts.status == "succeeded":
+                    found[intent] = row
+    return found
 
 
 def unmatched_customers(
@@ -69,7 +73,7 @@ def unmatched_customers(
     for row in sorted(unmatched, key=lambda row: row.facts.status != "failed"):
         customer = row.known.subject.partition("/")[2]
         if customer.startswith("cus_"):
-            found[customer] = "open" if row.facts.status == "failed" and customer not in found else None
+            found[customer] = "open" if row.facts.status == "failed" else None
     return sorted(found.items(), key=lambda item: item[1] is None)
 
 

@@ -2,8 +2,8 @@
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -77,7 +77,15 @@ class Ledger:
 
     def happened(self, changes: list[Happened]) -> None:
         for change in changes:
-            self.awaited.setdefault(change.id, Awaited()).changes.append(change)
+            waiting = self.awaited.setdefault(change.id, Awaited()).changes
+            waiting.append(self._unforeseen(change, waiting))
+
+    def _unforeseen(self, change: Happened, waiting: Iterable[Happened]) -> Happened:
+        """The end of a subscription is known beforehand only where the log has that it was scheduled."""
+        unseen = any("scheduled_cancellation" in each.rows for each in waiting)
+        if "scheduled_end" not in change.rows or not unseen:
+            return change
+        return replace(change, rows=("unforeseen_end",), told=f"{change.told}, which nobody foresaw")
 
     def look(self, now: int) -> None:
         """After a poll: which changes are in the log by now, and which should be and are not."""

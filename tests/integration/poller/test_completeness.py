@@ -124,7 +124,12 @@ def history(
     ledger = Ledger(bound)
     director = Director(simulator, ledger, seed=seed)
     with polled_account(
-        simulator, admin_url=admin_url, folder=folder, keep=ledger.keep, app=ShortPages(simulator.app, PAGE)
+        simulator,
+        admin_url=admin_url,
+        folder=folder,
+        keep=ledger.keep,
+        app=ShortPages(simulator.app, PAGE),
+        connection_id=f"con_{setting.tier}_{lag}_{seed}",
     ) as account:
         yield History(account, director, ledger, Random(seed))
 

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from services.poller.kinds import Kind
 from services.poller.publishing.changes import Changed, Known
 from services.poller.reading.pages import Facts
@@ -51,6 +53,8 @@ def test_charges_on_no_known_invoice_lead_to_the_invoices_of_their_customers_fai
     assert unmatched_customers(settled, {"pi_3": "in_3"}) == [("cus_2", "open"), ("cus_1", None)]
     both = {"pi_1": row("failed", "cus_1"), "pi_2": row("succeeded", "cus_1")}
     assert unmatched_customers(both, {}) == [("cus_1", None)]
+    failures = {"pi_1": row("failed", "cus_1"), "pi_2": row("failed", "cus_1")}
+    assert unmatched_customers(failures, {}) == [("cus_1", "open")]
     assert unmatched_customers({"pi_1": row("succeeded", "ch_1")}, {}) == []
 
 
@@ -86,6 +90,14 @@ def test_charges_that_settled_lead_to_their_invoices() -> None:
     failed = changed("charge", Facts(status="failed", payment_intents=("pi_1",)))
     pending = changed("charge", Facts(status="pending", payment_intents=("pi_2",)))
     assert set(settled_intents([failed, pending])) == {"pi_1"}
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_a_payment_that_failed_and_then_went_through_has_an_invoice_that_is_open_no_longer(newest_first: bool) -> None:
+    failed = changed("charge", Facts(status="failed", payment_intents=("pi_1",)))
+    paid = changed("charge", Facts(status="succeeded", payment_intents=("pi_1",)))
+    settled = settled_intents([paid, failed] if newest_first else [failed, paid])
+    assert unmatched_customers(settled, {}) == [("cus_1", None)]
 
 
 def test_an_invoice_that_failed_or_finished_leads_to_its_subscription_and_payment_intent() -> None:
