@@ -1,8 +1,9 @@
 """Apache Kafka: its settings, its first formatting, and how it is started.
 
 One node is broker and controller (KRaft). What is set and why: `log.flush.interval.messages=1`, since without it
-a power cut loses what was acknowledged; `broker.session.timeout.ms` for a quick return after a kill; the cleaner's
-buffer for memory. Topics are never created by accident.
+a power cut loses what was acknowledged; `broker.session.timeout.ms` for a quick return after a kill, with heartbeats
+well inside it, since a broker that is late with one is fenced and its partitions have no leader; the cleaner's buffer
+for memory. Topics are never created by accident.
 """
 
 import base64
@@ -38,7 +39,8 @@ SETTINGS = {
     "auto.create.topics.enable": "false",
     "message.max.bytes": str(MAX_RECORD_BYTES),
     "log.flush.interval.messages": "1",
-    "broker.session.timeout.ms": "2000",
+    "broker.session.timeout.ms": "4000",
+    "broker.heartbeat.interval.ms": "500",
     "group.initial.rebalance.delay.ms": "0",
     "offsets.topic.replication.factor": "1",
     "offsets.topic.num.partitions": "4",

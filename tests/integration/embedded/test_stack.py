@@ -119,6 +119,13 @@ def test_kafka_and_postgres_come_back_after_a_kill_with_all_that_was_acknowledge
     assert "kafka was ended by signal 9; it starts again" in own_stack.output
 
 
+def test_the_broker_objects_to_none_of_its_settings(own_stack: StackProcess) -> None:
+    """It starts with ones that do not go together all the same, and then has no leaders every now and then."""
+    lines = (DataDir(own_stack.root).logs / "kafka-server.log").read_text().splitlines()
+    assert any("KafkaConfig values" in line for line in lines)
+    assert [line for line in lines if " ERROR " in line] == []
+
+
 def test_two_stacks_run_side_by_side_but_not_in_one_folder(own_stack: StackProcess, folder: Path) -> None:
     other = StackProcess.start(folder).wait_started()
     assert not set(other.addresses.values()) & set(own_stack.addresses.values())
