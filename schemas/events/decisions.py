@@ -67,7 +67,8 @@ class ConnectionMade(Detail):
 
 
 class ConnectionEnded(Detail):
-    """A Stripe account was disconnected, or its key was refused, or never checked, and another took its place."""
+    """A Stripe account was disconnected, or its key was refused, or never checked, and another took its place; with it
+    ends every connection whose key was handed over to it."""
 
     reason: str = "disconnected"
 

@@ -115,6 +115,12 @@ class Connections:
         parameters = {"workspace_id": workspace_id, "connection_id": connection_id, "at": self._clock.machine_now()}
         if db.execute(_SQL["end"], parameters).fetchone() is None:
             return False
+        self._write_ended(db, workspace_id, connection_id, decided_by, why)
+        for (handed_over,) in db.execute(_SQL["handed_over"], parameters).fetchall():
+            self._write_ended(db, workspace_id, handed_over, decided_by, "handed over")
+        return True
+
+    def _write_ended(self, db: Db, workspace_id: str, connection_id: str, decided_by: str, why: str) -> None:
         ended = new_decision(
             self._clock,
             workspace_id,
@@ -124,7 +130,6 @@ class Connections:
             connection_id=connection_id,
         )
         write_decision(db, ended)
-        return True
 
 
 def watched_in(db: Db, workspace_id: str) -> list[Watched]:

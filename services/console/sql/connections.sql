@@ -9,6 +9,11 @@ UPDATE connections SET sealed_key = NULL, state = 'ended', ended_at = %(at)s
 WHERE workspace_id = %(workspace_id)s AND connection_id = %(connection_id)s AND state = 'submitted'
 RETURNING connection_id
 
+-- name: handed_over
+SELECT connection_id FROM connections
+WHERE workspace_id = %(workspace_id)s AND state = 'retired' AND adopted_by = %(connection_id)s
+ORDER BY connection_id
+
 -- name: failed
 SELECT c.connection_id, CASE s.state WHEN 'refused' THEN 'refused' ELSE 'unchecked' END
 FROM connections c JOIN poller.connection_status s USING (connection_id)

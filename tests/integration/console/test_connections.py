@@ -230,6 +230,22 @@ def test_a_key_for_an_account_that_is_there_goes_to_its_connection(console: Runn
     assert status["connections"][0]["connection_id"] == old
 
 
+def test_with_a_connection_ends_whatever_was_handed_over_to_it(console: RunningConsole, company: Company) -> None:
+    """Whoever goes by the log alone would take the other id for an account that is still connected."""
+    company.browser.connect(STRIPE_KEY)
+    company.browser.connect(STRIPE_KEY.replace("4f2a", "9z9z"))
+    new, old = (stored.connection_id for stored in console.connections(company))
+    assert adopt(console, new, old)
+    page = f"/settings/integrations/stripe/{old}/disconnect"
+    company.browser.send(page, page, {})
+    ended = console.rows(
+        "SELECT connection_id, detail ->> 'reason' FROM control.decisions WHERE workspace_id = %s AND kind = %s",
+        company.workspace_id,
+        "connection.ended",
+    )
+    assert sorted(ended) == sorted([(old, "disconnected"), (new, "handed over")])
+
+
 def test_a_key_is_never_handed_to_another_workspace(console: RunningConsole, company: Company) -> None:
     other = console.company()
     company.browser.connect(STRIPE_KEY)
