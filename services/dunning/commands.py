@@ -6,7 +6,9 @@ of the stack that runs (`context.meta`, from `dropfix` too).
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, LiteralString, NoReturn, Protocol
@@ -16,7 +18,7 @@ import typer
 from psycopg.rows import dict_row
 from psycopg.sql import SQL
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from schemas.money import format_amount, minor_units
 from services.dunning.armoury import arm_database
@@ -24,14 +26,22 @@ from services.dunning.holds import HOLDS
 
 FAILED, USAGE, NOT_THERE = 1, 2, 3
 commands = typer.Typer(help="Dunning: episodes, emails, and what you decide about them.", no_args_is_help=True)
-_out = Console(highlight=False, soft_wrap=True)
+PIPED_WIDTH = 240
+"""Columns of a table that no terminal shows: wide enough that whatever reads it gets every id whole."""
+
+
+def _width() -> int | None:
+    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH
+
+
+_out = Console(highlight=False, soft_wrap=True, width=_width())
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 DATABASE_OF = "dropfix.database_of"
 DatabaseUrl = Annotated[
     str | None,
     typer.Option(
-        "--database", envvar="DATABASE_URL", help="Address of the database; else that of the stack that runs."
+        "--database-url", envvar="DATABASE_URL", help="Address of the database; else that of the stack that runs."
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -60,18 +70,7 @@ def list_episodes(
     if as_json:
         typer.echo(json.dumps(found, indent=2, default=str))
         return
-    table = Table("episode", "who", "state", "email", "due", "still unpaid", "recovered")
-    for one in found:
-        table.add_row(
-            one["episode_id"][:8],
-            one["customer_id"] or one["user_id"] or "",
-            _standing(one),
-            f"{one['mailed']} of {one['steps']}",
-            f"{one['due_at']:%Y-%m-%d %H:%M}" if one["due_at"] else "",
-            _money(one["remaining"]),
-            _money(one["recovered"]),
-        )
-    _out.print(table)
+    _out.print(table_of(found, width=_out.width))
 
 
 @commands.command("show")
@@ -209,7 +208,7 @@ def allow(
 
 @commands.command("arm")
 def arm(
-    database: Annotated[str, typer.Option("--database", envvar="DATABASE_URL", help="Address of the database.")],
+    database: Annotated[str, typer.Option("--database-url", envvar="DATABASE_URL", help="Address of the database.")],
     kafka: Annotated[str, typer.Option(envvar="KAFKA_BOOTSTRAP_SERVERS", help="host:port of the brokers.")],
     prefix: Annotated[str, typer.Option(envvar="DROPFIX_TOPIC_PREFIX", help="Prefix of the topics' names.")] = "",
     by: Annotated[str, typer.Option(help="Who arms it.")] = "operator",
@@ -220,6 +219,35 @@ def arm(
     if reason is not None:
         _fail(f"not armed: {reason}")
     _err.print("[green]✓[/] this database sends from here on")
+
+
+def table_of(episodes: Sequence[Mapping[str, Any]], *, width: int) -> Table:
+    """Rows of `analytics.dunning_episodes` as a table of so many columns of text. Ids are there to be copied, so none
+    is cut: where there is little room the words beside them break, and a long id goes on in the next line."""
+    longest = max((len(one["customer_id"] or one["user_id"] or "") for one in episodes), default=0)
+    table = Table(
+        Column("episode", no_wrap=True),
+        Column("who", overflow="fold", width=longest if width >= longest + 100 else min(longest, 18)),
+        Column("state"),
+        Column("email", no_wrap=True),
+        Column("due", width=len("2026-03-02")),
+        Column("still unpaid", overflow="fold"),
+        Column("recovered", overflow="fold"),
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+    )
+    for one in episodes:
+        table.add_row(
+            one["episode_id"][:8],
+            one["customer_id"] or one["user_id"] or "",
+            _standing(one),
+            f"{one['mailed']} of {one['steps']}",
+            f"{one['due_at']:%Y-%m-%d %H:%M}" if one["due_at"] else "",
+            _money(one["remaining"]),
+            _money(one["recovered"]),
+        )
+    return table
 
 
 def amount_of(amount: str, currency: str) -> int:
@@ -263,7 +291,7 @@ def _address(context: typer.Context, given: str | None, data_dir: Path | None) -
     database_of: Callable[[str | None, Path | None], str] | None = context.meta.get(DATABASE_OF)
     if database_of is not None:
         return database_of(given, data_dir)
-    return given or _fail("name the database with --database", USAGE)
+    return given or _fail("name the database with --database-url", USAGE)
 
 
 def _whom(episode: Mapping[str, Any]) -> dict[str, Any]:

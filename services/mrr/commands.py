@@ -35,7 +35,7 @@ def _looked_at(day: datetime | None) -> datetime | None:
 @commands.command("explain")
 def explain_customer(
     customer: Annotated[str, typer.Argument(help="Stripe's id of the customer: cus_…; or the product's of a user.")],
-    database: Annotated[str, typer.Option(envvar="DATABASE_URL", help="Address of the database.")],
+    database: Annotated[str, typer.Option("--database-url", envvar="DATABASE_URL", help="Address of the database.")],
     at: Annotated[
         datetime | None,
         typer.Option(

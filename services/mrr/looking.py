@@ -24,7 +24,7 @@ def database_faults() -> Iterator[None]:
     try:
         yield
     except psycopg.OperationalError as error:
-        raise RuntimeFault(f"the database does not answer (look at --database): {str(error).strip()}") from error
+        raise RuntimeFault(f"the database does not answer (look at --database-url): {str(error).strip()}") from error
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
         raise RuntimeFault("mrr has no tables in this database yet: dropfix migrate") from error
     except psycopg.errors.InsufficientPrivilege as error:
@@ -33,7 +33,7 @@ def database_faults() -> Iterator[None]:
         if error.sqlstate is not None:
             raise
         # it never came to PostgreSQL, and what the library says of an address repeats it, password and all
-        raise RuntimeFault("--database is no address of PostgreSQL: it looks like postgresql://…") from None
+        raise RuntimeFault("--database-url is no address of PostgreSQL: it looks like postgresql://…") from None
 
 
 @contextmanager

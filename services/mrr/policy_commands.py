@@ -45,7 +45,7 @@ _out = Console(highlight=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-DatabaseUrl = Annotated[str, typer.Option("--database", envvar="DATABASE_URL", help="Address of the database.")]
+DatabaseUrl = Annotated[str, typer.Option("--database-url", envvar="DATABASE_URL", help="Address of the database.")]
 Workspace = Annotated[str | None, typer.Option(help="The workspace, where there are several.")]
 
 

@@ -20,7 +20,7 @@ rates = typer.Typer(help="Rates of exchange: MRR in one currency.", no_args_is_h
 _out = Console(highlight=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
-_Database = Annotated[str, typer.Option(envvar="DATABASE_URL", help="Address of the database.")]
+_Database = Annotated[str, typer.Option("--database-url", envvar="DATABASE_URL", help="Address of the database.")]
 _Workspace = Annotated[
     str | None, typer.Option(help="Whose rates: the id of a workspace; needed where there are several.")
 ]

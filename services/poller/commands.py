@@ -26,7 +26,7 @@ SHOWN = 90
 """Characters of a value that are shown; `--json` has it whole."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-DatabaseUrl = Annotated[str, typer.Option("--database", envvar="DATABASE_URL", help="Address of the database.")]
+DatabaseUrl = Annotated[str, typer.Option("--database-url", envvar="DATABASE_URL", help="Address of the database.")]
 KafkaServers = Annotated[str, typer.Option("--kafka", envvar="KAFKA_BOOTSTRAP_SERVERS", help="Kafka's addresses.")]
 ConnectionId = Annotated[str | None, typer.Option("--connection", help="Of this connection alone.")]
 Purpose = Annotated[str | None, typer.Option(help="Made for this alone: hot, slot, sweep, whole, focused, refresh, …")]

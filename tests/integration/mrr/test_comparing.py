@@ -30,7 +30,7 @@ def tables(database_url: str) -> Iterator[Tables]:
 
 def compared(tables: Tables, *arguments: str) -> Result:
     return CliRunner().invoke(
-        commands, ["compare", "--database", tables.url, *arguments], env={"COLUMNS": "200", "NO_COLOR": "1"}
+        commands, ["compare", "--database-url", tables.url, *arguments], env={"COLUMNS": "200", "NO_COLOR": "1"}
     )
 
 
@@ -72,7 +72,7 @@ def test_which_workspace_has_to_be_said_where_there_are_several(tables: Tables) 
 
 def test_a_user_is_explained_like_a_customer(tables: Tables) -> None:
     tables.apply([identify({"mrr": 49}, -5)])
-    answer = CliRunner().invoke(commands, ["explain", "u_1", "--database", tables.url, "--json"])
+    answer = CliRunner().invoke(commands, ["explain", "u_1", "--database-url", tables.url, "--json"])
     ((currency,),) = ([one["mrr"] for one in json.loads(answer.stdout)],)
     assert [(one["currency"], one["mrr"]) for one in currency] == [("usd", 4900)]
     assert currency[0]["items"][0]["records"] == currency[0]["movements"][0]["record"].split()

@@ -46,6 +46,18 @@ def test_every_command_and_every_option_says_what_it_is_for(
     assert any(option.param_type_name == "option" for _, command in tree for option in command.params)
 
 
+def test_the_database_is_named_by_the_same_option_everywhere(tree: list[tuple[tuple[str, ...], Any]]) -> None:
+    named = {
+        (path, name)
+        for path, command in tree
+        for option in command.params
+        if option.envvar == "DATABASE_URL"
+        for name in option.opts
+    }
+    assert {name for _, name in named} == {"--database-url"}
+    assert {path[0] for path, _ in named} >= {"migrate", "dlq", "dunning", "mrr", "poller"}
+
+
 def test_no_command_takes_a_stripe_key_from_its_arguments(
     tree: list[tuple[tuple[str, ...], Any]],
 ) -> None:

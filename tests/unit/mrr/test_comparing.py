@@ -147,7 +147,7 @@ def test_how_it_is_taken_back_names_no_policy_that_may_not_be_the_one_before() -
     "asked", [["compare", "--to", "profitwell"], ["explain", "cus_1"], ["rates", "show"]], ids=lambda asked: asked[0]
 )
 def test_a_database_that_does_not_answer_is_told_in_words(asked: list[str]) -> None:
-    done = CliRunner().invoke(commands, [*asked, "--database", "postgresql://nobody:secret@127.0.0.1:1/x"])
+    done = CliRunner().invoke(commands, [*asked, "--database-url", "postgresql://nobody:secret@127.0.0.1:1/x"])
     assert isinstance(done.exception, RuntimeFault)
     assert "the database does not answer" in str(done.exception)
     assert "secret" not in str(done.exception)
@@ -156,15 +156,17 @@ def test_a_database_that_does_not_answer_is_told_in_words(asked: list[str]) -> N
 @pytest.mark.parametrize("address", ["nonsense", "mysql://u:secret@h/x", "postgresql://u:secret@[h/x"])
 @pytest.mark.parametrize("asked", [["explain", "cus_1"], ["rates", "show"]], ids=lambda asked: asked[0])
 def test_what_is_no_address_of_a_database_is_told_in_words_that_hold_no_secret(asked: list[str], address: str) -> None:
-    done = CliRunner().invoke(commands, [*asked, "--database", address])
+    done = CliRunner().invoke(commands, [*asked, "--database-url", address])
     assert isinstance(done.exception, RuntimeFault)
-    assert "--database is no address of PostgreSQL" in str(done.exception)
+    assert "--database-url is no address of PostgreSQL" in str(done.exception)
     assert "secret" not in str(done.exception)
 
 
 @pytest.mark.parametrize("on", ["9000-01-01", "9999-12-31"])
 def test_a_day_too_far_ahead_is_refused_before_anything_is_looked_at(on: str) -> None:
-    done = CliRunner().invoke(commands, ["explain", "cus_1", "--at", on, "--database", "postgresql://127.0.0.1:1/x"])
+    done = CliRunner().invoke(
+        commands, ["explain", "cus_1", "--at", on, "--database-url", "postgresql://127.0.0.1:1/x"]
+    )
     assert done.exit_code == 2
     assert "8999-12-31" in done.output
 

@@ -111,7 +111,7 @@ def test_an_id_that_looks_like_markup_is_printed_as_it_is(monkeypatch: pytest.Mo
     monkeypatch.setattr("services.mrr.commands.looking", nullcontext)
     monkeypatch.setattr("services.mrr.commands.ledgers_of", lambda *_: [Seen(state, InForce(STRIPE), "UTC")])
     monkeypatch.setattr("services.mrr.commands.now_of", lambda _: datetime.fromtimestamp(day(10), UTC))
-    done = CliRunner().invoke(commands, ["explain", "u[/b]", "--database", "postgresql://"])
+    done = CliRunner().invoke(commands, ["explain", "u[/b]", "--database-url", "postgresql://"])
     assert done.exception is None
     assert "u[/b]" in done.output
     assert "(message m[/x])" in done.output
