@@ -18,6 +18,8 @@ CUSTOMERS_DOMAIN = "customers.example"
 
 SENDER: dict[str, Any] = {"address": "billing@northwind.example", "name": WORKSPACE, "reply_to": EMAIL}
 TEST_WITHIN_S = 60.0
+AGAIN_AFTER_S = 2.0
+"""How long after a test email that was not taken another one is asked for."""
 
 ARMING: tuple[tuple[str, dict[str, Any]], ...] = (
     (
@@ -51,21 +53,31 @@ def connect(api: ConsoleApi, *, stripe: str, password: str) -> str:
         keys = told_by(stripe, "/_keys")["keys"]
         full = next(key["secret"] for key in keys if key["name"] == "full")
         api.post("/api/stripe/connect", {"key": full, "workspace": WORKSPACE})
+    if api.get("/api/decisions", workspace=WORKSPACE)["sender"] == {**SENDER, "passed": False}:
         prove_sender(api)
     return str(api.post("/api/sign_in_link", {"email": EMAIL})["url"])
 
 
 def prove_sender(api: ConsoleApi) -> None:
-    """Have a test email sent, and say that it arrived, once the mail server has it; raises CommandError."""
-    asked = _decide(api, "dunning.test_send", {"to": EMAIL})["decision_id"]
-    deadline = time.monotonic() + TEST_WITHIN_S
-    while (test := _test_of(api, asked)) is None or test["state"] in {"waiting", "sending"}:
+    """Have a test email sent, and say that it arrived, once the mail server has it; raises CommandError. One that is
+    not taken is asked for again; what did not succeed is tried by the next start."""
+    asked, deadline = _ask_for_test(api), time.monotonic() + TEST_WITHIN_S
+    while (test := _test_of(api, asked)) is None or test["state"] != "sent":
         if time.monotonic() > deadline:
-            raise CommandError("the test email of the sender did not go", remedy="see the log of dunning", code=FAILED)
+            raise CommandError(
+                f"the test email of the sender did not go: {(test and test['reply']) or 'dunning did not try it'}",
+                remedy="start the demo again, which tries it anew; the log of dunning says more",
+                code=FAILED,
+            )
         time.sleep(0.2)
-    if test["state"] != "sent":
-        raise CommandError(f"the test email of the sender did not go: {test['reply']}", code=FAILED)
+        if test is not None and test["state"] in {"failed", "unknown"}:
+            time.sleep(AGAIN_AFTER_S)
+            asked = _ask_for_test(api)
     _decide(api, "dunning.sender", {**SENDER, "passed": True})
+
+
+def _ask_for_test(api: ConsoleApi) -> str:
+    return str(_decide(api, "dunning.test_send", {"to": EMAIL})["decision_id"])
 
 
 def _test_of(api: ConsoleApi, decision_id: str) -> dict[str, Any] | None:

@@ -92,6 +92,11 @@ class Decided:
         """Whether emails go, as decided: on, shadow or off."""
         return self.sending.mode if self.sending else "off"
 
+    @property
+    def waits_for_sender(self) -> bool:
+        """Whether sending is on, and nothing goes all the same: no sender has passed its test."""
+        return self.mode == "on" and not (self.sender and self.sender.passed)
+
 
 def _in_words(value: object) -> str:
     if isinstance(value, bool) or value is None:

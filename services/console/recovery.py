@@ -64,7 +64,7 @@ RELEASABLE = frozenset({"held", "needs_review", "refused"})
 """What a person's release lifts; the other reasons hold on until what they say has changed."""
 
 GOES_ON: Mapping[str, str] = {
-    "sending_off": "It goes on once sending is on, under Settings → Recovery.",
+    "sending_off": "It goes on once sending is on and its sender has passed the test, under Settings → Recovery.",
     "disputed": "It goes on once the dispute is closed.",
     "no_address": "It goes on once the customer has an email address in Stripe.",
     "unsubscribed": "It goes on once the customer asks for emails again: dropfix dunning allow --episode.",

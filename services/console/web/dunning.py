@@ -51,7 +51,7 @@ def dunning_page(
         recovery=console.episodes.recovery(member.workspace_id, scope, console.clock.now()),
         after_steps=console.episodes.after_steps(member.workspace_id, scope),
         page=console.episodes.episodes(member.workspace_id, scope, GROUPS[show][1], place),
-        sending=console.decisions.decided(member.workspace_id).mode,
+        decided=console.decisions.decided(member.workspace_id),
         groups=GROUPS,
         show=show,
         first=not after,

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.integration.console.conftest import Company, RunningConsole
+from tests.integration.console.test_dashboard import connected
 
 PAGE = "/settings/recovery"
 ADDRESS = "billing@acme.example"
@@ -81,6 +82,19 @@ def test_a_sender_counts_once_its_test_went_and_a_person_says_that_it_arrived(
         ("dunning.test_send", {"to": company.email}),
         ("dunning.sender", {"address": ADDRESS, "name": "Acme", "passed": True}),
     ]
+
+
+def test_a_sender_that_has_to_be_proven_again_is_told_where_the_emails_are(
+    console: RunningConsole, company: Company
+) -> None:
+    connected(console, company)
+    save(company, "sending", mode="on")
+    assert "Sending has no sender" in company.browser.get("/dunning").text
+    save(company, "sender", address=ADDRESS, name="Acme", reply_to="")
+    page = company.browser.get("/dunning").text
+    assert f"{ADDRESS} has not passed its test" in page
+    assert "payments that fail are gathered as proposals" in page
+    assert f"nothing goes before {ADDRESS} has passed its test" in company.browser.get(PAGE).text
 
 
 @pytest.mark.parametrize("state", ["failed", "unknown"])
