@@ -315,7 +315,8 @@ def _must_be_of(db: Db, workspace_id: str, connection_id: str) -> None:
 
 
 def _must_be_named_anew(db: Db, workspace_id: str, detail: Mapping[str, Any]) -> None:
-    """A version names one policy for ever: mrr takes no other under it."""
+    """A version names one policy for ever: mrr takes no other under it. Nobody else names one meanwhile."""
+    db.execute(_SQL["lock_policies"], {"workspace_id": workspace_id})
     terms = MrrPolicy.model_validate(detail).policy
     rows = db.execute(_SQL["of_kinds"], {"workspace_id": workspace_id, "kinds": ["mrr.policy"]})
     if is_named_otherwise(terms, (MrrPolicy.model_validate(said).policy for _, said, _ in rows)):

@@ -18,6 +18,9 @@ ORDER BY d.decided_at DESC, d.decision_id DESC LIMIT %(limit)s
 SELECT kind, detail, effective_at FROM decisions
 WHERE workspace_id = %(workspace_id)s AND kind = ANY(%(kinds)s) ORDER BY effective_at, decision_id
 
+-- name: lock_policies
+SELECT pg_advisory_xact_lock(hashtext('dropfix.console.policies'), hashtext(%(workspace_id)s))
+
 -- name: is_suppressed
 SELECT NOT coalesce((detail ->> 'lifted')::boolean, false) FROM decisions
 WHERE workspace_id = %(workspace_id)s AND kind = 'dunning.suppress'

@@ -1,7 +1,9 @@
 """Decisions: one way in for the command line and the pages, kept and published together, with who, when and why."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -92,6 +94,18 @@ def test_a_version_that_named_another_policy_is_refused_at_once(console: Running
     assert "ours/1 is the name of another policy already" in refused.json()["error"]["message"]
     assert [policy(*given).status_code for given in (("ours/1", 14), ("ours/2", 15))] == [201, 201]
     assert policy("stripe/1", 15).status_code == 422
+
+
+def test_of_two_people_who_name_a_policy_at_once_one_is_refused(console: RunningConsole, company: Company) -> None:
+    def named(grace: int, version: str) -> int:
+        terms = {"version": version, "past_due_grace_days": grace}
+        answer = decide(console, company, "mrr.policy", {"policy": terms, "counts_from": "2026-03-01"})
+        return int(answer.status_code)
+
+    with ThreadPoolExecutor(8) as people:
+        for number in range(1, 6):
+            answers = list(people.map(partial(named, version=f"ours/{number}"), range(8)))
+            assert sorted(answers) == [201, *[409] * 7]
 
 
 def test_a_failure_recorded_by_hand_is_of_the_mode_that_the_workspace_works_in(
