@@ -19,8 +19,7 @@ SECOND = 1_000_000
 """Instants are Unix microseconds; Stripe's times are seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(msgspec.Struct, frozen=True):
     """A span of time, [start, end), in which the same terms hold. `history`: before anybody looked."""
 
     start: int
@@ -37,7 +36,7 @@ class Span:
         return next(later, None) or (started[-1] if started else lines[0])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BilledEvidence:
     """The evidence of one subscription. `inferred` and the lines it is `inferred_by` hold for its customer: see
     `infer_discounts`.
@@ -49,6 +48,12 @@ class BilledEvidence:
     needed: bool
     inferred: dict[str, Discount] = field(default_factory=dict)
     inferred_by: dict[str, Line] = field(default_factory=dict)
+    _by_item: dict[str, list[Line]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._by_item = {}
+        for line in self.billed.lines:  # by item, then by start
+            self._by_item.setdefault(line.item, []).append(line)
 
     def at(
         self, items_at: Callable[[int], tuple[Item, ...]], terms: SubscriptionTerms, instant: int, span: Span
@@ -80,10 +85,7 @@ class BilledEvidence:
 
     def _lines_at(self, instant: int, span: Span) -> dict[str, Line]:
         """Each item's line that tells most of an instant."""
-        by_item: dict[str, list[Line]] = {}
-        for line in self.billed.lines:  # by item, then by start
-            by_item.setdefault(line.item, []).append(line)
-        return {item: span.nearest(lines, instant) for item, lines in by_item.items()}
+        return {item: span.nearest(lines, instant) for item, lines in self._by_item.items()}
 
     def _whole_at(self, instant: int, terms: SubscriptionTerms, span: Span) -> dict[str, Line]:
         """The whole that tells most, in which no usage hides, or may; none before the first began."""

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 from services.mrr.core import State, encode_item, instant_of, source_of
 from services.mrr.in_force import Cause, InForce
 from services.mrr.ledger import ItemShare, Row, ledger
+from services.mrr.rounding import Exact
 from services.mrr.timeline import Seen
 from services.mrr.tracks import CUSTOMERS, SUBSCRIPTIONS
-from services.mrr.valuation import ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +29,9 @@ class Explanation:
     another_stands: bool
 
     @property
-    def exact(self) -> Fraction:
+    def exact(self) -> Exact:
         """The sum before it was rounded, once, half up."""
-        return sum((item.exact for item in self.items), ZERO)
+        return sum(item.exact for item in self.items)
 
     def encode(self) -> dict[str, Any]:
         """For JSON: exact worths as fractions, records as topic/partition/offset."""

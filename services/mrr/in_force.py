@@ -4,16 +4,16 @@ Instants are Unix microseconds.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from hashlib import blake2b
+
+import msgspec
 
 from services.mrr.policy import Policy
 
 ALWAYS = -(2**63)
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(msgspec.Struct, frozen=True):
     """The record behind a change. Causes are in the order of facts: when observed, topic, version.
 
     `partition` is that of the record; None where it is the subject's own, as of everything that is said of itself.
@@ -31,8 +31,7 @@ class Cause:
         return self.observed, self.topic, self.version
 
 
-@dataclass(frozen=True, slots=True)
-class Switch:
+class Switch(msgspec.Struct, frozen=True):
     """A decision that another policy counts from `start` on; it is gone by from `at`, when the decision counts."""
 
     at: int
@@ -41,8 +40,7 @@ class Switch:
     cause: Cause
 
 
-@dataclass(frozen=True, slots=True)
-class Era:
+class Era(msgspec.Struct, frozen=True):
     """A span of time, up to the next one's start, in which one policy counts. Only the first has no cause."""
 
     start: int
@@ -50,8 +48,7 @@ class Era:
     cause: Cause | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Away:
+class Away(msgspec.Struct, frozen=True):
     """A span of time, [start, end), in which another's number stands for this ledger's own, or nobody's.
 
     As Stripe's does for a user who is matched with a customer, and identify()'s for the customer until then; and
@@ -64,8 +61,7 @@ class Away:
     ends: Cause | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class InForce:
+class InForce(msgspec.Struct, frozen=True):
     """What people decided, and who is whom, as far as one ledger goes by it.
 
     `switches` in the order in which they were decided; `away` in the order of time, apart from one another. Both may

@@ -8,25 +8,25 @@ this one, of kind source. Instants are Unix microseconds, amounts minor units a 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Literal, Protocol
+
+import msgspec
 
 from services.mrr.evidence import BilledEvidence, infer_discounts, needs_invoices, tells_of_history
 from services.mrr.in_force import Cause, InForce
 from services.mrr.policy import Policy
-from services.mrr.rounding import half_up, shares
+from services.mrr.rounding import Exact, half_up, shares
 from services.mrr.said import SaidTrack
 from services.mrr.terms import Discount
 from services.mrr.timeline import Billed, Facts
 from services.mrr.tracks import NEVER, Track, segments, spells
-from services.mrr.valuation import ZERO, Basis, ItemValue, Valuation, total, worst
+from services.mrr.valuation import Basis, ItemValue, Valuation, worst
 
 NO_BILL = Billed()
 Kind = Literal["new", "reactivation", "expansion", "contraction", "churn", "policy", "source"]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """One change of the MRR in one currency. `subscriptions` are those whose worth changed; `policy` the version that
     counts from then on."""
 
@@ -46,8 +46,7 @@ class Row:
         return self.currency, self.at, self.before, self.after, self.kind
 
 
-@dataclass(frozen=True, slots=True)
-class ItemShare:
+class ItemShare(msgspec.Struct, frozen=True):
     """An item's part in the MRR: the exact worth, its share in whole minor units, how it came about, and the records
     that it was read from."""
 
@@ -55,15 +54,14 @@ class ItemShare:
     item: str
     price: str
     quantity: int
-    exact: Fraction
+    exact: Exact
     mrr: int
     basis: Basis
     steps: tuple[str, ...]
     behind: tuple[Cause, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(msgspec.Struct, frozen=True):
     """A price that is paid: the quantity of its items, and its share in whole minor units a month."""
 
     price: str
@@ -71,8 +69,7 @@ class Held:
     mrr: int
 
 
-@dataclass(frozen=True, slots=True)
-class Balance:
+class Balance(msgspec.Struct, frozen=True):
     """What the MRR in one currency stands at. `unvalued` counts items of which something is unknown.
 
     `held` are the prices behind it; their shares add up to it.
@@ -97,7 +94,7 @@ class AnyTrack(Protocol):
     def points(self) -> Mapping[int, Cause]:
         """The instants at which its worth may change, each with the record that tells of it."""
 
-    def at(self, instant: int, *, explain: bool = False) -> Valuation:
+    def at(self, instant: int) -> Valuation:
         """The worth at an instant."""
 
     def currency_at(self, instant: int) -> str:
@@ -107,8 +104,7 @@ class AnyTrack(Protocol):
         """The records that an item's worth at an instant was read from."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reign:
+class Reign(msgspec.Struct, frozen=True):
     """A span of time in which one policy counts, and what there is by it."""
 
     start: int
@@ -171,14 +167,9 @@ class Ledger:
 
 
 def _shares(tracks: Iterable[AnyTrack], currency: str, at: int) -> list[ItemShare]:
-    found = [
-        (track, worth)
-        for track in tracks
-        if track.currency_at(at) == currency
-        for worth in track.at(at, explain=True).items
-    ]
+    found = [(track, worth) for track in tracks if track.currency_at(at) == currency for worth in track.at(at).items]
     exact = [worth.exact for _, worth in found]
-    parts = shares(exact, half_up(sum(exact, ZERO)))
+    parts = shares(exact, half_up(sum(exact)))
     return [
         ItemShare(
             subscription=track.id,
@@ -247,26 +238,21 @@ def _tracks(facts: Facts, policy: Policy) -> Iterator[AnyTrack]:
 
 def _discounts(facts: Facts) -> tuple[Mapping[str, Discount], set[str]]:
     """Discounts that one record shows and another only names, by id; and those that none shows."""
-    shown: dict[str, Discount] = {}
-    named: set[str] = set()
-    for discount in _every_discount(facts):
-        if discount.readable:
-            shown[discount.id] = discount
-        else:
-            named.add(discount.id)
+    every = _every_discount(facts)
+    shown = {discount.id: discount for discount in every if discount.readable}
+    named = {discount.id for discount in every if not discount.readable}
     return {name: shown[name] for name in named if name in shown}, named - shown.keys()
 
 
-def _every_discount(facts: Facts) -> Iterable[Discount]:
+def _every_discount(facts: Facts) -> list[Discount]:
     """Of each object the oldest first."""
+    found: list[Discount] = []
     for _, timeline in facts.subscriptions:
         for run in timeline:
-            yield from run.terms.discounts
+            found += run.terms.discounts
             for item in run.terms.items:
-                yield from item.discounts
-    for told in facts.customer:
-        if told.terms.discount is not None:
-            yield told.terms.discount
+                found += item.discounts
+    return found + [told.terms.discount for told in facts.customer if told.terms.discount is not None]
 
 
 def _held(items: Sequence[ItemValue], mrr: int) -> tuple[Held, ...]:
@@ -285,7 +271,7 @@ class _Book:
     """The rows so far, and what each subscription is worth, whether or not it is what stands."""
 
     rows: list[Row] = field(default_factory=list)
-    worths: dict[str, dict[str, Fraction]] = field(default_factory=dict)
+    worths: dict[str, dict[str, Exact]] = field(default_factory=dict)
     mrr: dict[str, int] = field(default_factory=dict)
     basis: dict[str, Basis] = field(default_factory=dict)
     away: bool = False
@@ -326,14 +312,14 @@ class _Book:
                 changed.setdefault(currency, []).append((cause, track.id, worth.basis))
         return changed
 
-    def _enter(self, track: AnyTrack, currency: str, exact: Fraction) -> list[str]:
+    def _enter(self, track: AnyTrack, currency: str, exact: Exact) -> list[str]:
         """The currencies in which the subscription is worth something else than before."""
         changed = []
         for held, worths in self.worths.items():
-            if held != currency and worths.pop(track.id, ZERO):
+            if held != currency and worths.pop(track.id, 0):
                 changed.append(held)
         worths = self.worths.setdefault(currency, {})
-        if worths.get(track.id, ZERO) != exact:
+        if worths.get(track.id, 0) != exact:
             worths[track.id] = exact
             changed.append(currency)
         return changed
@@ -349,7 +335,7 @@ class _Book:
         self, currency: str, at: int, kind: Kind | None, *, cause: Cause, names: Iterable[str], basis: Basis
     ) -> None:
         before = self.mrr.get(currency, 0)
-        after = 0 if self.away else half_up(total(list(self.worths[currency].values())))
+        after = 0 if self.away else half_up(sum(self.worths[currency].values()))
         if after == before:
             return
         kind = kind or _kind(before, after, again=currency in self.mrr)

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from schemas.events.mrr_policy import PRESETS as PRESET_TERMS
 from schemas.events.mrr_policy import PolicyTerms
 from services.mrr.errors import UnknownPolicy
+from services.mrr.rounding import Exact
 
 Duration = Literal["forever", "repeating", "once"]
 Interval = Literal["day", "week", "month", "year"]
@@ -25,15 +26,16 @@ _WEEK = {"52/12": Fraction(52, 12), "4.33": Fraction(433, 100)}
 class Policy(PolicyTerms):
     """What counts as MRR, and what follows for prices. Frozen: another choice is another version."""
 
-    def month_factor(self, interval: str, count: int) -> Fraction:
+    def month_factor(self, interval: str, count: int) -> Exact:
         """How many of a price's billing periods there are in a month: 1/12 of a year's, 52/24 of two weeks'."""
         return _month_factor(interval, count, self.day_factor, self.week_factor)
 
 
 @lru_cache(maxsize=1024)
-def _month_factor(interval: str, count: int, day: str, week: str) -> Fraction:
+def _month_factor(interval: str, count: int, day: str, week: str) -> Exact:
     per_month = {"year": Fraction(1, 12), "month": Fraction(1), "week": _WEEK[week], "day": _DAY[day]}
-    return per_month[interval] / count
+    factor = per_month[interval] / count
+    return factor.numerator if factor.denominator == 1 else factor
 
 
 STRIPE, PROFITWELL, BAREMETRICS, CHARTMOGUL = (Policy.model_validate(terms.model_dump()) for terms in PRESET_TERMS)

@@ -7,6 +7,7 @@ that a user's state stays small; whichever order they arrive in. Instants are Un
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -14,10 +15,10 @@ from schemas.catalogue import PRODUCT_IDENTIFY
 from services.mrr.in_force import Cause
 from services.mrr.terms import Number, Said, fraction
 from services.mrr.timeline import Facts, Merged
-from services.mrr.valuation import ZERO, ItemValue, Valuation
+from services.mrr.valuation import ItemValue, Valuation
 
 DAY = 86_400_000_000
-NOTHING_SAID = Valuation((), ZERO, "identify")
+NOTHING_SAID = Valuation((), 0, "identify")
 
 
 def with_said(facts: Facts, said: Said) -> Merged:
@@ -59,15 +60,13 @@ class SaidTrack:
         """The currency it was last said in; before it was said at all, the first one."""
         return (self._last(instant) or self.said[0]).currency
 
-    def at(self, instant: int, *, explain: bool = False) -> Valuation:
+    def at(self, instant: int) -> Valuation:
         """What was last said."""
         last = self._last(instant)
         if last is None:
             return NOTHING_SAID
         exact = fraction(last.mrr)
-        item = ItemValue("identify", "", 1, exact, "identify")
-        if explain:
-            item.steps.append(f"identify() said {last.mrr} minor units a month (message {last.id})")
+        item = ItemValue("identify", "", 1, exact, "identify", [partial(_told, last)])
         return Valuation((item,), exact, "identify")
 
     def behind(self, instant: int, item: str) -> tuple[Cause, ...]:
@@ -82,3 +81,7 @@ class SaidTrack:
     @staticmethod
     def _cause(said: Said) -> Cause:
         return Cause(said.observed, PRODUCT_IDENTIFY.name, 0, said.offset, said.id)
+
+
+def _told(said: Said) -> str:
+    return f"identify() said {said.mrr} minor units a month (message {said.id})"

@@ -13,12 +13,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import msgspec
+
 from services.mrr.evidence import SECOND, BilledEvidence, Span, with_discounts
 from services.mrr.in_force import ALWAYS, Cause
 from services.mrr.policy import Policy
 from services.mrr.terms import CustomerTerms, Discount, Item, Line, SubscriptionTerms
 from services.mrr.timeline import Billed, Seen, Timeline
-from services.mrr.valuation import ZERO, Evidence, Valuation, value
+from services.mrr.valuation import Evidence, Valuation, value
 
 DAY = 86_400 * SECOND
 NEVER = 2**63
@@ -28,7 +30,7 @@ ONCE_COUNTING = frozenset({"active", "past_due", "unpaid", "canceled"})
 """Statuses of a subscription that must have counted before, from its start: it had to pay to get there."""
 ENDED = frozenset({"canceled", "incomplete_expired"})
 
-NO_VALUE = Valuation((), ZERO, "subscription")
+NO_VALUE = Valuation((), 0, "subscription")
 
 
 CUSTOMERS, INVOICES, SUBSCRIPTIONS = "stripe.customer.raw.v1", "stripe.invoice.raw.v1", "stripe.subscription.raw.v1"
@@ -40,8 +42,7 @@ def cause_of(seen: Seen, topic: str, at: int) -> Cause:
     return Cause(seen.observed, topic, seen.version, seen.offset, seen.id, past)
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(msgspec.Struct, frozen=True):
     """A span of time in which one observation of a subscription holds. `history`: before anybody looked.
 
     `coming` are discounts of the next observation that started before it was made; `due_since` is when the
@@ -56,8 +57,7 @@ class Segment:
     coming: tuple[Discount, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Spell:
+class Spell(msgspec.Struct, frozen=True):
     """A span of time in which one observation of a customer holds, and the discount it gives."""
 
     start: int
@@ -131,6 +131,17 @@ def _takes_effect(before: SubscriptionTerms, now: SubscriptionTerms, observed: i
     return observed if stamp is None else min(stamp * SECOND, observed)
 
 
+class Moment(msgspec.Struct, frozen=True):
+    """A subscription at an instant at which it counts: what holds, and what that is worth. `inherited`: the discounts
+    are its customer's."""
+
+    segment: Segment
+    evidence: Evidence
+    discounts: tuple[Discount, ...]
+    inherited: bool
+    worth: Valuation
+
+
 @dataclass(slots=True)
 class Track:
     """A subscription over time, under one policy. `points` are the instants at which its worth may change."""
@@ -142,7 +153,8 @@ class Track:
     billed: Billed
     known: Mapping[str, Discount]
     evidence: BilledEvidence
-    _worths: dict[tuple[object, ...], Valuation] = field(default_factory=dict)
+    _moments: dict[int, Moment | None] = field(default_factory=dict)
+    _latest: Moment | None = None
 
     def currency_at(self, instant: int) -> str:
         """The currency it is billed in at an instant."""
@@ -158,37 +170,50 @@ class Track:
         found.pop(ALWAYS, None)
         return found
 
-    def at(self, instant: int, *, explain: bool = False) -> Valuation:
+    def at(self, instant: int) -> Valuation:
         """The worth at an instant."""
-        place = _place_at(self.segments, instant)
-        segment = self.segments[place]
-        if not self._counts(segment, instant):
-            return NO_VALUE
-        own = self._holding(segment.terms.discounts + segment.coming, instant)
-        discounts = own or self._inherited(instant)
-        evidence = self._evidence_at(instant, place)
-        key = (evidence.items, discounts, tuple(evidence.lines.items()), tuple(evidence.taxes.items()))
-        worth = None if explain else self._worths.get(key)
-        if worth is None:
-            currency = segment.terms.currency
-            worth = value(evidence, discounts, self.policy, currency=currency, explain=explain)
-            self._worths[key] = worth
-        return worth
+        moment = self._moment(instant)
+        return NO_VALUE if moment is None else moment.worth
 
     def behind(self, instant: int, item: str) -> tuple[Cause, ...]:
         """The records that an item's worth was read from: the subscription's, and where they bear on it its invoice's
         and its customer's."""
+        moment = self._moment(instant)
+        if moment is None:
+            return ()
+        seen = moment.segment.seen
+        found = [cause_of(seen, SUBSCRIPTIONS, instant)]
+        lines = self._lines_behind(moment.evidence, item, moment.discounts)
+        found += [Cause(seen.observed, INVOICES, line.version, line.offset, "") for line in lines]
+        if moment.inherited:
+            found.append(cause_of(_span_at(self.spells, instant).seen, CUSTOMERS, instant))
+        return tuple(found) if len(found) == 1 else tuple(dict.fromkeys(found))
+
+    def _moment(self, instant: int) -> Moment | None:
+        """What holds at an instant; None where it does not count."""
+        if instant not in self._moments:
+            self._moments[instant] = self._look_at(instant)
+        return self._moments[instant]
+
+    def _look_at(self, instant: int) -> Moment | None:
         place = _place_at(self.segments, instant)
         segment = self.segments[place]
-        found = [cause_of(segment.seen, SUBSCRIPTIONS, instant)]
-        evidence = self._evidence_at(instant, place)
+        if not self._counts(segment, instant):
+            return None
         own = self._holding(segment.terms.discounts + segment.coming, instant)
         discounts = own or self._inherited(instant)
-        lines = self._lines_behind(evidence, item, discounts)
-        found += [Cause(segment.seen.observed, INVOICES, line.version, line.offset, "") for line in lines]
-        if discounts and not own:
-            found.append(cause_of(_span_at(self.spells, instant).seen, CUSTOMERS, instant))
-        return tuple(dict.fromkeys(found))
+        evidence = self._evidence_at(instant, place)
+        worth = self._worth(evidence, discounts, segment.terms.currency)
+        moment = self._latest = Moment(segment, evidence, discounts, not own and bool(discounts), worth)
+        return moment
+
+    def _worth(self, evidence: Evidence, discounts: tuple[Discount, ...], currency: str) -> Valuation:
+        """Valued anew where it is not what it was at the instant that was looked at before."""
+        latest = self._latest
+        basis = evidence, discounts, currency
+        if latest is not None and basis == (latest.evidence, latest.discounts, latest.segment.terms.currency):
+            return latest.worth
+        return value(evidence, discounts, self.policy, currency=currency)
 
     def _lines_behind(self, evidence: Evidence, item: str, discounts: Sequence[Discount]) -> Iterator[Line]:
         """The invoice lines that an item's amount, its tax, and the discounts that cannot be read are taken from."""
@@ -202,13 +227,15 @@ class Track:
 
     def _evidence_at(self, instant: int, place: int) -> Evidence:
         segment = self.segments[place]
-        if not (self.evidence.needed or segment.history):
-            return Evidence(self._items_at(instant), inferred=self.evidence.inferred)
+        if not self.evidence.billed.lines or not (self.evidence.needed or segment.history):
+            return Evidence(self._items_of(segment, instant), inferred=self.evidence.inferred)
         end = self.segments[place + 1].start if place + 1 < len(self.segments) else NEVER
         return self.evidence.at(self._items_at, segment.terms, instant, Span(segment.start, end, segment.history))
 
     def _items_at(self, instant: int) -> tuple[Item, ...]:
-        segment = _span_at(self.segments, instant)
+        return self._items_of(_span_at(self.segments, instant), instant)
+
+    def _items_of(self, segment: Segment, instant: int) -> tuple[Item, ...]:
         items = segment.terms.items
         if segment.history and len(items) > 1:
             oldest = min(item.created for item in items)
@@ -281,8 +308,9 @@ class Track:
             yield self.billed.first_paid_at * SECOND
         if (grace := self._grace_ends(segment)) is not None:
             yield grace
-        own = terms.discounts + segment.coming + tuple(d for item in terms.items for d in item.discounts)
-        yield from _edges(self.known.get(d.id, d) for d in own)
+        for own in (terms.discounts, segment.coming, *(item.discounts for item in terms.items)):
+            if own:
+                yield from _edges(self.known.get(d.id, d) for d in own)
 
 
 def _is_paused(terms: SubscriptionTerms, instant: int) -> bool:
@@ -303,10 +331,10 @@ S = TypeVar("S", Segment, Spell)
 
 def _place_at(spans: Sequence[S], instant: int) -> int:
     """The place of the span that an instant lies in; the first where it lies before all of them."""
-    for place in range(len(spans) - 1, 0, -1):
-        if spans[place].start <= instant:
-            return place
-    return 0
+    place = len(spans) - 1
+    while place > 0 and spans[place].start > instant:
+        place -= 1
+    return place
 
 
 def _span_at(spans: Sequence[S], instant: int) -> S:

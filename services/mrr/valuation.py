@@ -8,24 +8,29 @@
 Nothing is rounded here, nothing is below zero, and whether the subscription counts at all is decided elsewhere.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from fractions import Fraction
+from functools import partial
 from typing import Literal
 
+import msgspec
+
 from services.mrr.policy import Policy
+from services.mrr.rounding import Exact
 from services.mrr.terms import Discount, Item, Line, Price, fraction
 
 Basis = Literal["subscription", "invoice", "unknown", "identify"]
-ZERO = Fraction(0)
+Step = Callable[[], str]
+"""Says what was done. It is worded only when it is asked for: most worths are never explained."""
 _LARGEST = 2**53
 """No item is worth as much as this a month: so sums over a thousand such still fit the 64 bits of a column."""
 
 
 @dataclass(slots=True)
 class ItemValue:
-    """An item's worth: exact minor units a month. `steps` says how it came about, where that was asked for.
+    """An item's worth: exact minor units a month.
 
     `basis`: by the subscription's own terms; by an invoice, where those could not be read; `unknown` where neither
     could, so that it is too low by whatever could not be read; `identify` where the product says so.
@@ -34,22 +39,25 @@ class ItemValue:
     item: str
     price: str
     quantity: int
-    exact: Fraction
+    exact: Exact
     basis: Basis
-    steps: list[str] = field(default_factory=list)
+    how: list[Step] = field(default_factory=list)
+
+    @property
+    def steps(self) -> list[str]:
+        """How it came about, in words."""
+        return [step() for step in self.how]
 
 
-@dataclass(frozen=True, slots=True)
-class Valuation:
+class Valuation(msgspec.Struct, frozen=True):
     """A subscription's worth: its items', which add up to `exact`."""
 
     items: tuple[ItemValue, ...]
-    exact: Fraction
+    exact: Exact
     basis: Basis
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(msgspec.Struct, frozen=True):
     """The items to be valued, and what invoices tell where their terms cannot be read.
 
     `lines`: the whole-period line that stands for an item's price and quantity, by its id; `taxes`: the line that shows
@@ -57,38 +65,33 @@ class Evidence:
     """
 
     items: tuple[Item, ...]
-    lines: Mapping[str, Line] = field(default_factory=dict)
-    taxes: Mapping[str, Line] = field(default_factory=dict)
-    inferred: Mapping[str, Discount] = field(default_factory=dict)
+    lines: Mapping[str, Line] = {}
+    taxes: Mapping[str, Line] = {}
+    inferred: Mapping[str, Discount] = {}
 
 
-def value(
-    evidence: Evidence, discounts: Sequence[Discount], policy: Policy, *, currency: str, explain: bool = False
-) -> Valuation:
+def value(evidence: Evidence, discounts: Sequence[Discount], policy: Policy, *, currency: str) -> Valuation:
     """Value the items with the discounts that hold. `discounts` are the subscription's or its customer's.
 
     An item worth 2**53 minor units a month or more is not counted and marked unknown: no sum of such fits a table.
     """
     items = evidence.items
-    values = [_gross(item, policy, evidence, explain=explain) for item in items]
+    values = [_gross(item, policy, evidence) for item in items]
     for item, worth in zip(items, values, strict=True):
         if item.discounts:
-            _discount([(item, worth)], item.discounts, policy, currency, evidence, explain=explain)
+            _discount([(item, worth)], item.discounts, policy, currency, evidence)
     if discounts:
-        _discount(list(zip(items, values, strict=True)), discounts, policy, currency, evidence, explain=explain)
+        _discount(list(zip(items, values, strict=True)), discounts, policy, currency, evidence)
     for item, worth in zip(items, values, strict=True):
         # most prices leave it unsaid whether a tax is inside; a rate, and an invoice, say it themselves
         if item.price.inclusive or item.tax or item.id in evidence.taxes:
-            _take_tax_out(item, worth, evidence, explain=explain)
+            _take_tax_out(item, worth, evidence)
         if worth.exact >= _LARGEST:
-            worth.exact, worth.basis = ZERO, "unknown"
-            worth.steps.append("too large for any table: not counted")
-    return Valuation(tuple(values), total([worth.exact for worth in values]), worst(worth.basis for worth in values))
-
-
-def total(parts: Sequence[Fraction]) -> Fraction:
-    """Their exact sum. Of one it is that one: adding fractions is what costs most here."""
-    return parts[0] if len(parts) == 1 else sum(parts, ZERO)
+            worth.exact, worth.basis = 0, "unknown"
+            worth.how.append(partial(str, "too large for any table: not counted"))
+    if len(values) == 1:
+        return Valuation((values[0],), values[0].exact, values[0].basis)
+    return Valuation(tuple(values), sum(worth.exact for worth in values), worst(worth.basis for worth in values))
 
 
 def worst(bases: Iterable[Basis]) -> Basis:
@@ -101,39 +104,38 @@ def worst(bases: Iterable[Basis]) -> Basis:
     return "identify" if found == {"identify"} else "subscription"
 
 
-def _gross(item: Item, policy: Policy, evidence: Evidence, *, explain: bool) -> ItemValue:
+def _gross(item: Item, policy: Policy, evidence: Evidence) -> ItemValue:
     price = item.price
-    worth = ItemValue(item.id, price.id, item.quantity, ZERO, "subscription")
+    worth = ItemValue(item.id, price.id, item.quantity, 0, "subscription")
     if price.metered or not price.interval:
-        if explain:
-            worth.steps.append("metered: not counted" if price.metered else "not recurring: not counted")
+        worth.how.append(partial(str, "metered: not counted" if price.metered else "not recurring: not counted"))
         return worth
     line = evidence.lines.get(item.id)
     amount = None if line is not None else period_amount(price, item.quantity)
     if amount is not None:
         factor = policy.month_factor(price.interval, price.count)
-        worth.exact = amount if factor == 1 else amount * factor
-        if explain:
-            worth.steps += [_priced(price, item.quantity, amount), _factored(factor, f"{price.count} {price.interval}")]
+        worth.exact = amount * factor
+        worth.how += [
+            partial(_priced, price, item.quantity, amount),
+            partial(_factored, factor, price.count, price.interval),
+        ]
     elif line is not None:
-        _from_line(worth, price, line, policy, explain=explain)
+        _from_line(worth, price, line, policy)
     else:
         worth.basis = "unknown"
-        worth.steps.append(f"the amount of {price.id} cannot be read, and no invoice tells it yet: not counted")
+        worth.how.append(partial(_unread, price))
     return worth
 
 
-def _from_line(worth: ItemValue, price: Price, line: Line, policy: Policy, *, explain: bool) -> None:
+def _from_line(worth: ItemValue, price: Price, line: Line, policy: Policy) -> None:
     same = line.price == price.id
     interval, count = (price.interval, price.count) if same else span_of(line.start, line.end)
     factor = policy.month_factor(interval, count)
     worth.exact, worth.basis, worth.price = line.amount * factor, "invoice", line.price
-    if explain:
-        day = datetime.fromtimestamp(line.start, UTC).date()
-        worth.steps += [f"invoice line of {day}: {line.amount}", _factored(factor, f"{count} {interval}")]
+    worth.how += [partial(_billed, line), partial(_factored, factor, count, interval)]
 
 
-def period_amount(price: Price, quantity: int) -> Fraction | None:
+def period_amount(price: Price, quantity: int) -> Exact | None:
     """What a quantity costs for one billing interval, in minor units; None where the price does not tell."""
     if price.mode in {"graduated", "volume"}:
         return None if price.tiers is None else _tiered(price, _transformed(price, quantity))
@@ -141,7 +143,7 @@ def period_amount(price: Price, quantity: int) -> Fraction | None:
         return None
     unit = price.unit
     units = quantity if price.divide_by == 1 else _transformed(price, quantity)
-    return Fraction(unit * units) if isinstance(unit, int) else fraction(unit) * units
+    return unit * units if isinstance(unit, int) else fraction(unit) * units
 
 
 def _transformed(price: Price, quantity: int) -> int:
@@ -149,12 +151,12 @@ def _transformed(price: Price, quantity: int) -> int:
     return whole + 1 if rest and price.round_up else whole
 
 
-def _tiered(price: Price, quantity: int) -> Fraction | None:
+def _tiered(price: Price, quantity: int) -> Exact | None:
     tiers = price.tiers or ()
     if price.mode == "volume":
         band = next((tier for tier in tiers if tier.up_to is None or quantity <= tier.up_to), None)
         return None if band is None else fraction(band.unit) * quantity + fraction(band.flat)
-    total, below = ZERO, 0
+    total, below = Fraction(0), 0
     for place, tier in enumerate(tiers):
         inside = (quantity if tier.up_to is None else min(quantity, tier.up_to)) - below
         if inside <= 0 and place > 0:
@@ -170,8 +172,6 @@ def _discount(
     policy: Policy,
     currency: str,
     evidence: Evidence,
-    *,
-    explain: bool,
 ) -> None:
     """Take the discounts off the items' worths: percentages first, then amounts."""
     amounts = []
@@ -183,11 +183,11 @@ def _discount(
         if not discount.readable:
             _mark(reached, discount, known)
         if known is not None and known.percent is not None:
-            _take_share(reached, known, explain=explain)
+            _take_share(reached, known)
         elif known is not None and known.currency in {"", currency}:
             amounts.append(known)
     for known in amounts:
-        _take_amount(_restricted(over, known), known, policy, explain=explain)
+        _take_amount(_restricted(over, known), known, policy)
 
 
 def _restricted(over: Sequence[tuple[Item, ItemValue]], discount: Discount) -> list[tuple[Item, ItemValue]]:
@@ -202,22 +202,21 @@ def _mark(over: Sequence[tuple[Item, ItemValue]], discount: Discount, inferred: 
     for _, worth in over:
         if inferred is None:
             worth.basis = "unknown"
-            worth.steps.append(f"the discount {discount.id} cannot be read, and no invoice tells it yet: not taken off")
+            worth.how.append(partial(_not_taken_off, discount))
         elif worth.basis == "subscription":
             worth.basis = "invoice"
 
 
-def _take_share(over: Sequence[tuple[Item, ItemValue]], discount: Discount, *, explain: bool) -> None:
+def _take_share(over: Sequence[tuple[Item, ItemValue]], discount: Discount) -> None:
     percent = fraction(discount.percent or 0)
     for _, worth in over:
         worth.exact *= 1 - percent / 100
-        if explain:
-            worth.steps.append(f"− {_text(percent)} % (discount {discount.id})")
+        worth.how.append(partial(_share_taken, percent, discount))
 
 
-def _take_amount(over: Sequence[tuple[Item, ItemValue]], discount: Discount, policy: Policy, *, explain: bool) -> None:
+def _take_amount(over: Sequence[tuple[Item, ItemValue]], discount: Discount, policy: Policy) -> None:
     """Off once an invoice: where items have different intervals there is one as often as the shortest of them."""
-    whole = sum((worth.exact for _, worth in over), ZERO)
+    whole = Fraction(sum(worth.exact for _, worth in over))
     if not whole or discount.amount is None:
         return
     factor = max(policy.month_factor(item.price.interval, item.price.count) for item, _ in over)
@@ -225,19 +224,17 @@ def _take_amount(over: Sequence[tuple[Item, ItemValue]], discount: Discount, pol
     for _, worth in over:
         part = off * worth.exact / whole
         worth.exact -= part
-        if explain:
-            worth.steps.append(f"− {_text(part)} a month (discount {discount.id}: {discount.amount} an invoice)")
+        worth.how.append(partial(_amount_taken, part, discount))
 
 
-def _take_tax_out(item: Item, worth: ItemValue, evidence: Evidence, *, explain: bool) -> None:
+def _take_tax_out(item: Item, worth: ItemValue, evidence: Evidence) -> None:
     rate = fraction(item.tax)
     line = evidence.taxes.get(item.id)
-    billed = ZERO if line is None else Fraction(line.tax, line.amount)
+    billed = Fraction(0) if line is None else Fraction(line.tax, line.amount)
     share = rate / (100 + rate) if rate else billed
     worth.exact *= 1 - share
-    if explain and share:
-        told = f" of {_text(rate)} %" if rate else ", as its latest invoice shows,"
-        worth.steps.append(f"inclusive tax{told} taken out")
+    if share:
+        worth.how.append(partial(_tax_taken_out, rate))
 
 
 def span_of(start: int, end: int) -> tuple[str, int]:
@@ -263,17 +260,42 @@ def _is_last_of_month(day: date) -> bool:
     return date.fromordinal(day.toordinal() + 1).month != day.month
 
 
-def _priced(price: Price, quantity: int, amount: Fraction) -> str:
+def _priced(price: Price, quantity: int, amount: Exact) -> str:
     if price.mode:
         return f"{quantity} in {price.mode} tiers: {_text(amount)}"
     packs = "" if price.divide_by == 1 else f" in packs of {price.divide_by}"
     return f"{price.unit} × {quantity}{packs}: {_text(amount)}"
 
 
-def _factored(factor: Fraction, interval: str) -> str:
-    return f"× {factor} (every {interval})"
+def _billed(line: Line) -> str:
+    return f"invoice line of {datetime.fromtimestamp(line.start, UTC).date()}: {line.amount}"
 
 
-def _text(number: Fraction) -> str:
+def _factored(factor: Exact, count: int, interval: str) -> str:
+    return f"× {factor} (every {count} {interval})"
+
+
+def _unread(price: Price) -> str:
+    return f"the amount of {price.id} cannot be read, and no invoice tells it yet: not counted"
+
+
+def _not_taken_off(discount: Discount) -> str:
+    return f"the discount {discount.id} cannot be read, and no invoice tells it yet: not taken off"
+
+
+def _share_taken(percent: Exact, discount: Discount) -> str:
+    return f"− {_text(percent)} % (discount {discount.id})"
+
+
+def _amount_taken(part: Exact, discount: Discount) -> str:
+    return f"− {_text(part)} a month (discount {discount.id}: {discount.amount} an invoice)"
+
+
+def _tax_taken_out(rate: Exact) -> str:
+    told = f" of {_text(rate)} %" if rate else ", as its latest invoice shows,"
+    return f"inclusive tax{told} taken out"
+
+
+def _text(number: Exact) -> str:
     """A number for people: whole, or with up to six decimals."""
     return str(number.numerator) if number.denominator == 1 else f"{float(number):.6f}".rstrip("0").rstrip(".")

@@ -76,9 +76,7 @@ def invoice(*lines: Json, name: str = "in_1", **more: Any) -> Json:
     return {**own, "lines": {"object": "list", "data": list(lines), "has_more": False}, **more}
 
 
-def worth(
-    obj: Json, policy: Policy = STRIPE, *, inherited: Sequence[Json] = (), at: int | None = None, explain: bool = False
-) -> Valuation:
+def worth(obj: Json, policy: Policy = STRIPE, *, inherited: Sequence[Json] = (), at: int | None = None) -> Valuation:
     """What the subscription's terms alone are worth at an instant (Unix seconds; START by default)."""
     terms = read_subscription(obj)
     own = terms.discounts
@@ -87,7 +85,7 @@ def worth(
         own = tuple(one.discount for one in read if one is not None and one.discount is not None)
     instant = (START if at is None else at) * SECOND
     holding = [one for one in own if one.holds(instant)]
-    return value(Evidence(terms.items), holding, policy, currency=terms.currency, explain=explain)
+    return value(Evidence(terms.items), holding, policy, currency=terms.currency)
 
 
 def mrr(obj: Json, policy: Policy = STRIPE, **more: Any) -> Any:

@@ -227,13 +227,13 @@ def test_an_amount_that_no_table_could_hold_is_not_counted_and_says_so() -> None
     found = worth(subscription(item(price(2**62), 4)))
     assert found.exact == 0
     assert found.basis == "unknown"
-    assert found.items[0].steps == ["too large for any table: not counted"]
+    assert found.items[0].steps[-1] == "too large for any table: not counted"
 
 
 def test_the_steps_say_how_a_number_came_about() -> None:
     of = price(12_000, "year", transform_quantity={"divide_by": 10, "round": "up"}, tax_behavior="inclusive")
     what = item(of, 11, tax_rates=[{"percentage": 20, "inclusive": True}])
-    found = worth(subscription(what, discounts=[discount(percent=10), discount("di_2", amount=1200)]), explain=True)
+    found = worth(subscription(what, discounts=[discount(percent=10), discount("di_2", amount=1200)]))
     assert found.items[0].steps == [
         "12000 × 11 in packs of 10: 24000",
         "× 1/12 (every 1 year)",
@@ -241,8 +241,3 @@ def test_the_steps_say_how_a_number_came_about() -> None:
         "− 100 a month (discount di_2: 1200 an invoice)",
         "inclusive tax of 20 % taken out",
     ]
-
-
-def test_explaining_changes_no_number() -> None:
-    what = subscription(item(tiered("graduated", *GRADUATED), 30), discounts=[discount(percent=12.5)])
-    assert worth(what, explain=True).exact == worth(what).exact
