@@ -17,6 +17,8 @@ BATCH_RECORDS = 1000
 SESSION_TIMEOUT_MS = 8_000
 HEARTBEAT_MS = 1_000
 MAX_POLL_INTERVAL_MS = 60_000
+METADATA_MAX_AGE_MS = 30_000
+"""How late a partition can be noticed that was not there, or not known, when the group was balanced."""
 RETRY_SECONDS = (0.1, 0.3, 1.0, 3.0)
 """How long a batch waits after its first, second … passing fault; the last for all that follow."""
 

@@ -6,6 +6,8 @@ What Faust does wrong when left to itself, and what is done here instead:
 - it starts at Kafka's committed offsets: so its consumer is given PostgreSQL's, at the start and at every rebalance;
 - it commits what was acknowledged: so what it commits is replaced by our hints;
 - a concurrent agent commits past events in flight: so there is one, and its transaction runs inline;
+- its client gives up where it should wait: so it is made patient;
+- its stop may wait for a broker that is away, for ever: so it is left behind after a while, with its threads;
 - its tables, windows, producer and web server are not used.
 """
 
@@ -22,7 +24,9 @@ import aiokafka.structs
 import faust
 import faust.contrib.asgi
 import uvloop
+from faust.app.base import BootStrategy
 from faust.transport.drivers import aiokafka as driver
+from mode.threads import WorkerThread
 
 from pipeline.ending import end_process
 from pipeline.errors import Fatal, PassingFault
@@ -32,10 +36,12 @@ from pipeline.sources import (
     BATCH_RECORDS,
     HEARTBEAT_MS,
     MAX_POLL_INTERVAL_MS,
+    METADATA_MAX_AGE_MS,
     SESSION_TIMEOUT_MS,
     Sink,
     backoff,
 )
+from pipeline.sources.patience import patient
 from runtime.kafka import Broker
 from runtime.logs import get_logger
 from schemas.catalogue import Topic
@@ -51,8 +57,34 @@ REQUEST_SECONDS = 30.0
 Positions = Mapping[LogPartition, int]
 
 
+class _Worker(WorkerThread):
+    """The thread of the Kafka client, which the process need not wait for."""
+
+    def __init__(self, service: Any, **options: Any) -> None:
+        super().__init__(service, **options)
+        self.daemon = True
+
+    def stop(self) -> None:
+        """Called in the loop, which stands meanwhile."""
+        self.is_stopped.wait(STOP_SECONDS)
+
+
+class _ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Faust's service around aiokafka's consumer."""
+
+    Worker = _Worker
+
+    def _create_consumer(self, loop: asyncio.AbstractEventLoop) -> Any:
+        consumer = super()._create_consumer(loop)
+        consumer._client = patient(consumer._client)
+        return consumer
+
+
 class _Consumer(driver.Consumer):
     """Faust's consumer, but for where it starts and what it commits. Its transport is always a `_Transport`."""
+
+    def _new_consumer_thread(self) -> Any:
+        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def seek_to_committed(self) -> Mapping[Any, int]:
         """Seek to PostgreSQL's offsets; called at the start and at every rebalance."""
@@ -87,8 +119,16 @@ class _Transport(driver.Transport):
     take_hints: Callable[[], Mapping[Any, int]]
 
 
+class _Boot(BootStrategy):
+    """What Faust starts: no producer, which would be one client more that may not find its broker."""
+
+    enable_kafka_producer = False
+
+
 class _App(faust.App):
     """Faust's application, but that it writes no file: its folders are for tables, which are not used."""
+
+    BootStrategy = _Boot
 
     def _create_directories(self) -> None:
         """Nothing is left behind then, however the process ends."""
@@ -106,9 +146,14 @@ class FaustSource:
 
     def run(self, sink: Sink, stopping: Event) -> None:
         """Consume until `stopping` is set (see Source). A fault that is not passing ends the process from within."""
-        uvloop.run(self._serve(sink, stopping))
+        runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+        if runner.run(self._serve(sink, stopping)):
+            runner.close()
+        else:
+            log.warning("Faust did not stop in time and is left behind; its offsets are in PostgreSQL anyway")
 
-    async def _serve(self, sink: Sink, stopping: Event) -> None:
+    async def _serve(self, sink: Sink, stopping: Event) -> bool:
+        """Whether Faust has stopped, in the end."""
         app = self._app(sink)
         faust.contrib.asgi.bind_to_running_loop(app)
         app.finalize()
@@ -119,10 +164,11 @@ class FaustSource:
                 sink.tick()
             await asyncio.sleep(TICK_SECONDS)
         starting.cancel()
-        try:
-            await asyncio.wait_for(app.stop(), STOP_SECONDS)
-        except TimeoutError:
-            log.warning("Faust did not stop in time; its offsets are in PostgreSQL anyway")
+        stop = asyncio.ensure_future(app.stop())
+        done, _ = await asyncio.wait({stop}, timeout=STOP_SECONDS)
+        for ended in done:
+            ended.result()
+        return stop in done
 
     def _app(self, sink: Sink) -> Any:
         app = _App(
@@ -137,6 +183,7 @@ class FaustSource:
             broker_max_poll_records=BATCH_RECORDS,
             producer_request_timeout=REQUEST_SECONDS,
             consumer_auto_offset_reset="earliest",
+            consumer_metadata_max_age_ms=METADATA_MAX_AGE_MS,
             consumer_group_instance_id=self._instance_id,
             stream_buffer_maxsize=BATCH_RECORDS,
             stream_wait_empty=True,

@@ -22,6 +22,7 @@ from pipeline.sources import (
     BATCH_RECORDS,
     HEARTBEAT_MS,
     MAX_POLL_INTERVAL_MS,
+    METADATA_MAX_AGE_MS,
     SESSION_TIMEOUT_MS,
     Sink,
     backoff,
@@ -33,8 +34,6 @@ from schemas.catalogue import Topic
 log = get_logger(__name__)
 
 POLL_MS = 250
-METADATA_MAX_AGE_MS = 30_000
-"""How late a partition can be noticed that was not there, or not known, when the group was balanced."""
 HINT_SECONDS = 5.0
 CLOSE_MS = 2_000
 """How long leaving may take: what it would say is only a hint."""
