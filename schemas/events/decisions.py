@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from schemas.currencies import is_currency
 from schemas.errors import InvalidDecision
 from schemas.events.base import Instant
+from schemas.events.dunning_texts import EmailText, Tone, Variant
 from schemas.events.mrr_policy import PolicyTerms, has_name_of_a_preset
 from schemas.faults import faults_of
 
@@ -147,9 +148,28 @@ class DunningSender(Detail):
 
 
 class DunningTestSend(Detail):
-    """A test email from the sender that is set, to somebody of the company. It goes at most once per decision."""
+    """A test email from the sender that is set, to somebody of the company. It goes at most once per decision.
+
+    With a `variant` and a `tone` it is that email, in the workspace's words, about a made-up customer.
+    """
 
     to: str = Field(pattern=_ADDRESS, max_length=254)
+    variant: Variant | None = None
+    tone: Tone | None = None
+
+    @model_validator(mode="after")
+    def _names_an_email_or_none(self) -> Self:
+        if (self.variant is None) is not (self.tone is None):
+            raise ValueError("a variant and a tone go together")
+        return self
+
+
+class DunningText(Detail):
+    """The words of one of dunning's emails from now on; without a `text` the usual ones again."""
+
+    variant: Variant
+    tone: Tone
+    text: EmailText | None = None
 
 
 class DunningSending(Detail):
@@ -269,6 +289,7 @@ _KINDS = (
     DecisionKind("dunning.policy", "When emails go", DunningPolicy, ahead=True),
     DecisionKind("dunning.sender", "Sender of emails", DunningSender),
     DecisionKind("dunning.test_send", "Test email", DunningTestSend),
+    DecisionKind("dunning.text", "Words of an email", DunningText),
     DecisionKind("dunning.sending", "Sending", DunningSending),
     DecisionKind("dunning.allow_list", "Whom test mode may mail", DunningAllowList),
     DecisionKind("dunning.suppress", "No emails to somebody", DunningSuppress),

@@ -20,9 +20,11 @@ from schemas.events.decisions import (
     DunningPolicy,
     DunningSender,
     DunningSending,
+    DunningText,
     WorkspaceSettings,
     read_detail,
 )
+from schemas.events.dunning_texts import EmailText, Tone, Variant
 from schemas.subjects import product_subject, stripe_subject
 from services.dunning.policy import Policy
 
@@ -131,6 +133,12 @@ class Image(msgspec.Struct, frozen=True):
         for _, detail in self.each(WorkspaceSettings):
             known |= detail.model_dump(exclude_none=True)
         return WorkspaceSettings.model_construct(**known)
+
+    def text(self, variant: Variant, tone: Tone) -> EmailText | None:
+        """The workspace's own words of an email; None where the usual ones hold."""
+        own = (detail for _, detail in self.each(DunningText) if (detail.variant, detail.tone) == (variant, tone))
+        last = next(reversed([*own]), None)
+        return last.text if last else None
 
     @property
     def policy(self) -> Policy:

@@ -11,7 +11,7 @@ from pipeline.processor import Tx
 from pipeline.records import Record
 from runtime.database import Connection
 from schemas.catalogue import DATA_PARTITIONS
-from schemas.events.decisions import DunningTestSend, read_detail
+from schemas.events.decisions import DunningTestSend, DunningText, read_detail
 from schemas.partition import partition_of
 from services.dunning.decisions import Image, Ruling
 
@@ -107,10 +107,10 @@ def lock_workspaces(conn: Connection, workspaces: Iterable[str], *, alone: bool)
 
 def wake(tx: Tx, rulings: Iterable[tuple[str, Ruling]]) -> None:
     """Have everybody whom a decision concerns decided again at its `effective_at`: its own subject, or every subject
-    of the workspace that has an open episode. A test email concerns none of them."""
+    of the workspace that has an open episode. A test email and the words of one change nothing of them."""
     wanted: dict[tuple[str, str], datetime] = {}
     for workspace_id, ruling in rulings:
-        if isinstance(ruling.detail, DunningTestSend):
+        if isinstance(ruling.detail, DunningTestSend | DunningText):
             continue
         subjects = [ruling.subject] if ruling.subject else _open_subjects(tx.conn, workspace_id)
         wanted |= {(subject, f"decision:{ruling.id}"): ruling.at for subject in subjects}

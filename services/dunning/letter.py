@@ -11,14 +11,13 @@ from typing import Literal
 import msgspec
 
 from schemas.events.decisions import DunningSender, WorkspaceSettings
+from schemas.events.dunning_texts import EmailText, Tone, Variant
 from services.dunning.cases import Case
 from services.dunning.contact import contact_of
 from services.dunning.decisions import Image
 from services.dunning.episode import Episode, zone_of
 from services.dunning.facts import Facts
 
-Variant = Literal["confirm", "update", "funds", "retry", "overdue", "recorded"]
-Tone = Literal["first", "reminder", "final"]
 Standing = Literal["active", "unpaid", "canceled"]
 
 _UPDATE = frozenset(
@@ -67,6 +66,8 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     pay_url: str | None
     """One link for all: the only invoice's, or that of the largest where there are several."""
     next_attempt_at: datetime | None
+    text: EmailText | None = None
+    """The company's own words; None: the usual ones."""
 
 
 def letter_of(facts: Facts, image: Image, episode: Episode, now: datetime) -> Letter | None:
@@ -76,10 +77,11 @@ def letter_of(facts: Facts, image: Image, episode: Episode, now: datetime) -> Le
     if contact.email is None or not cases:
         return None
     settings = image.settings
+    variant, tone = _variant(cases), _tone(episode)
     attempts = [case.next_attempt_at for case in cases if case.next_attempt_at and case.next_attempt_at > now]
     return Letter(
-        variant=_variant(cases),
-        tone=_tone(episode),
+        variant=variant,
+        tone=tone,
         standing=_standing(cases),
         company=company_name(settings, sender),
         color=settings.color,
@@ -94,6 +96,7 @@ def letter_of(facts: Facts, image: Image, episode: Episode, now: datetime) -> Le
         totals=episode.totals(),
         pay_url=_pay_url(cases),
         next_attempt_at=min(attempts, default=None),
+        text=image.text(variant, tone),
     )
 
 

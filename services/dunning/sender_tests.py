@@ -9,15 +9,18 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Literal
 
+import msgspec
+
 from pipeline.failpoints import failpoint
 from pipeline.session import Session
 from runtime.clock import Clock
 from runtime.logs import get_logger
 from runtime.mail import Accepted, Mailer, Outcome, Unknown
-from schemas.events.decisions import DunningSender
+from schemas.events.decisions import DunningSender, DunningTestSend
 from services.dunning.decisions import Image
 from services.dunning.emails.message import message_of
-from services.dunning.emails.render import render_test
+from services.dunning.emails.render import Rendered, render, render_test
+from services.dunning.emails.sample import sample_letter
 from services.dunning.gate import Gate
 from services.dunning.guard import Guard
 from services.dunning.image import load_workspace_image
@@ -31,7 +34,7 @@ read anew from its beginning it went long ago."""
 State = Literal["sent", "failed", "unknown"]
 
 _ASKED = (
-    "SELECT d.decision_id, d.workspace_id, d.detail ->> 'to', d.effective_at FROM decisions d"
+    "SELECT d.decision_id, d.workspace_id, d.detail, d.effective_at FROM decisions d"
     " LEFT JOIN dunning_io.sender_tests t USING (decision_id)"
     " WHERE d.kind = 'dunning.test_send' AND t.decision_id IS NULL AND d.effective_at <= %s"
     " ORDER BY d.effective_at, d.decision_id LIMIT 20"
@@ -54,7 +57,7 @@ class _Asked:
 
     decision_id: str
     workspace_id: str
-    to: str
+    what: DunningTestSend
     at: datetime
 
 
@@ -71,7 +74,10 @@ class SenderTests:
     def run_once(self) -> None:
         """Try what was asked for. Raises PassingFault."""
         with self._session.transaction() as conn:
-            asked = [_Asked(*row) for row in conn.execute(_ASKED, (self._clock.now(),))]
+            asked = [
+                _Asked(name, workspace_id, DunningTestSend.model_validate(detail), at)
+                for name, workspace_id, detail, at in conn.execute(_ASKED, (self._clock.now(),))
+            ]
             interrupted = [str(name) for (name,) in conn.execute(_INTERRUPTED)]
         for decision_id in interrupted:
             with self._guard.holding(decision_id) as held:
@@ -114,24 +120,33 @@ class SenderTests:
             image = load_workspace_image(conn, asked.workspace_id).until(self._clock.now())
             sender = image.last(DunningSender)
             address = sender.address if sender else ""
-            values = (asked.decision_id, asked.workspace_id, address, asked.to, self._clock.machine_now())
+            values = (asked.decision_id, asked.workspace_id, address, asked.what.to, self._clock.machine_now())
             return image if conn.execute(_CLAIM, values).fetchone() is not None else None
 
     def _send(self, mailer: Mailer, asked: _Asked, sender: DunningSender, image: Image) -> Outcome:
+        to, now = asked.what.to, self._clock.now()
         message = message_of(
-            render_test(sender, image.settings),
+            _rendered(asked.what, sender, image, now),
             sender=sender,
-            recipient=asked.to,
+            recipient=to,
             identifier=_message_id(asked, sender),
-            at=self._clock.now(),
+            at=now,
         )
-        return mailer.send(message, sender=sender.address, recipient=asked.to)
+        return mailer.send(message, sender=sender.address, recipient=to)
 
     def _settle(self, decision_id: str, state: State, reply: str) -> None:
         with self._session.transaction() as conn:
             conn.execute(_SETTLE, (state, reply, self._clock.machine_now(), decision_id))
             conn.execute(_TELL)
         log.info("test email", decision_id=decision_id, outcome=state, reply=reply)
+
+
+def _rendered(what: DunningTestSend, sender: DunningSender, image: Image, now: datetime) -> Rendered:
+    """The email that is asked for, about a made-up customer; else one that says that it is a test."""
+    if what.variant is None or what.tone is None:
+        return render_test(sender, image.settings)
+    rendered = render(sample_letter(image, what.variant, what.tone, to=what.to, now=now))
+    return msgspec.structs.replace(rendered, subject=f"[Test] {rendered.subject}")
 
 
 def _ending(outcome: Outcome) -> tuple[State, str]:

@@ -1,7 +1,7 @@
 """Rendering: a letter becomes a subject, a text and an HTML page. Strict: a customer's name is data.
 
-Copy is rendered to plain text first and only then put into the layouts, and the HTML layout escapes all of it. An
-undefined name is an error, never an empty word.
+The words (`schemas/events/dunning_texts.py`, or the company's own) become plain text first and are only then put into
+the layouts, and the HTML layout escapes all of it. An undefined name is an error, never an empty word.
 """
 
 import re
@@ -11,12 +11,11 @@ import msgspec
 from babel import Locale
 from babel.lists import format_list
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from jinja2.sandbox import SandboxedEnvironment
 
 from schemas.events.decisions import DunningSender, WorkspaceSettings
-from services.dunning.emails.copy import COPY
+from schemas.events.dunning_texts import USUAL_TEXTS
 from services.dunning.emails.locales import amount, day, locale_of
-from services.dunning.letter import Letter, Line, company_name
+from services.dunning.letter import Letter, Line, Standing, company_name
 
 DEFAULT_COLOR = "#3b5bdb"
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -27,8 +26,11 @@ _LAYOUTS = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_WORDS = SandboxedEnvironment(autoescape=select_autoescape((), default_for_string=False), undefined=StrictUndefined)
-"""For plain text, which the layout escapes."""
+_CONSEQUENCES: dict[Standing, str] = {
+    "active": "Without a payment we will not be able to keep your subscription going.",
+    "unpaid": "Your subscription is on hold until this is settled.",
+    "canceled": "Your subscription has ended, and this is still open.",
+}
 
 
 class Rendered(msgspec.Struct, frozen=True):
@@ -42,15 +44,14 @@ class Rendered(msgspec.Struct, frozen=True):
 def render(letter: Letter, *, unsubscribe_url: str | None = None) -> Rendered:
     """The email of a letter. `unsubscribe_url` is the customer's own, where there is a page for it."""
     locale = locale_of(letter.locales)
-    words = _words(letter, locale)
-    copy = COPY[letter.variant][letter.tone]
+    written = (letter.text or USUAL_TEXTS[letter.variant, letter.tone]).written(_words(letter, locale))
     content = {
         **_dress(letter.company, color=letter.color, logo_url=letter.logo_url, address=letter.company_address),
-        "subject": _one_line(_say(copy.subject, words)),
-        "preview": _one_line(_say(copy.preview, words)),
+        "subject": _one_line(written.subject),
+        "preview": _one_line(written.preview),
         "greeting": f"Hello {_one_line(letter.name)}," if letter.name else "Hello,",
-        "paragraphs": [said for paragraph in copy.paragraphs if (said := _say(paragraph, words).strip())],
-        "button": _one_line(_say(copy.button, words)),
+        "paragraphs": written.paragraphs,
+        "button": _one_line(written.button),
         "row_button": "Confirm" if letter.variant == "confirm" else "Pay",
         "because": f"You receive this because a payment to {_one_line(letter.company)} is open.",
         "pay_url": letter.pay_url,
@@ -108,14 +109,18 @@ def _laid_out(content: dict[str, Any]) -> Rendered:
     )
 
 
-def _words(letter: Letter, locale: Locale) -> dict[str, Any]:
-    totals = [amount(total, currency, locale) for currency, total in sorted(letter.totals.items())]
+def _words(letter: Letter, locale: Locale) -> dict[str, str]:
+    """What the placeholders of a text stand for."""
+    total = format_list(
+        [amount(sum_, currency, locale) for currency, sum_ in sorted(letter.totals.items())], locale="en"
+    )
+    one = "your invoice" if letter.variant == "overdue" else "a payment"
     return {
         "company": _one_line(letter.company),
-        "total": format_list(totals, locale="en"),
-        "invoices": len(letter.lines),
-        "next_attempt": day(letter.next_attempt_at, locale, letter.zone) if letter.next_attempt_at else None,
-        "standing": letter.standing,
+        "total": total,
+        "what": f"{len(letter.lines)} invoices of {total} in all" if len(letter.lines) > 1 else f"{one} of {total}",
+        "next_attempt": day(letter.next_attempt_at, locale, letter.zone) if letter.next_attempt_at else "",
+        "consequence": _CONSEQUENCES[letter.standing],
     }
 
 
@@ -127,10 +132,6 @@ def _line(line: Line, letter: Letter, locale: Locale) -> dict[str, str | None]:
         "amount": amount(line.amount, line.currency, locale),
         "pay_url": line.pay_url,
     }
-
-
-def _say(template: str, words: dict[str, Any]) -> str:
-    return _WORDS.from_string(template).render(words)
 
 
 def _one_line(text: str) -> str:

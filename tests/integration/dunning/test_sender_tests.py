@@ -31,6 +31,16 @@ def test_a_test_email_goes_to_whom_it_was_asked_for_and_looks_like_the_others(du
     assert reply.startswith("250")
 
 
+def test_an_email_is_tried_in_the_words_that_the_workspace_gave_it(dunning: Dunning) -> None:
+    words = {"subject": "{company} waits for {total}", "body": "Dear customer, {what} is open.", "button": "Pay now"}
+    email = {"variant": "retry", "tone": "reminder"}
+    dunning.produce([decision("dunning.text", {**email, "text": words}, at=NOW, name="dec_words")])
+    dunning.produce([decision("dunning.test_send", {"to": "founder@acme.example", **email}, at=NOW, name="dec_test")])
+    dunning.start()
+    until_settled(dunning, "sent")
+    assert dunning.mails() == [("founder@acme.example", "[Test] Acme Analytics waits for $49.00")]
+
+
 def test_each_decision_is_mailed_once_also_after_a_restart(dunning: Dunning) -> None:
     ask(dunning)
     dunning.start()

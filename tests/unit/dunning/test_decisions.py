@@ -9,6 +9,8 @@ from pipeline.errors import BadRecord
 from schemas.events.decisions import KINDS
 from services.dunning.decisions import CONCERNING
 from services.dunning.decoding import Decided, decode
+from services.dunning.emails.render import render
+from services.dunning.letter import letter_of
 from tests.unit.dunning.build import DAY, HOUR, START, Stage, decision
 
 
@@ -68,6 +70,8 @@ def test_a_decision_that_counts_later_wakes_whoever_is_open_then() -> None:
         ("dunning.hold", {}),
         ("dunning.recorded", {"user_id": "u", "amount": 0, "currency": "usd"}),
         ("dunning.recorded", {"user_id": "u", "amount": 5, "currency": "zzz"}),
+        ("dunning.test_send", {"to": "a@b.example", "variant": "retry"}),
+        ("dunning.text", {"variant": "retry", "tone": "last", "text": None}),
         ("workspace.settings", {"timezone": "Mars/Olympus"}),
     ],
 )
@@ -93,3 +97,24 @@ def test_a_decision_from_the_future_does_not_count_yet() -> None:
     stage.decide("dunning.hold", at=START + timedelta(hours=2), about=True)
     assert stage.one(START + HOUR).state == "due"
     assert stage.one(START + timedelta(hours=2)).state == "held"
+
+
+def test_the_words_of_an_email_are_those_that_were_decided_last_until_they_are_taken_back() -> None:
+    stage = Stage.armed()
+    words = {"subject": "Hello", "body": "Please pay.", "button": "Pay"}
+    for at, text in ((START, words), (START + HOUR, {**words, "subject": "Hi"}), (START + DAY, None)):
+        stage.decide("dunning.text", {"variant": "retry", "tone": "first", "text": text}, at=at, name=str(at))
+    found = [stage.image.until(at).text("retry", "first") for at in (START - HOUR, START, START + HOUR, START + DAY)]
+    subjects = [each.subject if each else None for each in found]
+    assert subjects == [None, "Hello", "Hi", None]
+    assert stage.image.until(START).text("retry", "final") is None
+
+
+def test_an_email_goes_in_the_words_of_the_workspace() -> None:
+    stage = Stage.armed()
+    words = {"subject": "{company}: {total}", "body": "Please pay {what}.", "button": "Pay"}
+    stage.decide("dunning.text", {"variant": "retry", "tone": "first", "text": words}, at=START)
+    stage.fail()
+    letter = letter_of(stage.facts, stage.image, stage.one(START + HOUR), START + HOUR)
+    assert letter is not None
+    assert render(letter).subject == "Acme Analytics: $49.00"

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from html.parser import HTMLParser
+from itertools import product
 from typing import get_args
 
 import msgspec
@@ -14,11 +15,11 @@ from hypothesis import strategies as st
 
 from runtime.signed import UNSUBSCRIBE, TokenError, read_signed, sign
 from schemas.events.decisions import DunningSender
-from services.dunning.emails.copy import COPY
+from schemas.events.dunning_texts import USUAL_TEXTS, EmailText, Tone, Variant
 from services.dunning.emails.locales import amount, locale_of
 from services.dunning.emails.message import message_id, message_of
 from services.dunning.emails.render import Rendered, render
-from services.dunning.letter import Letter, Line, Standing, Tone, Variant
+from services.dunning.letter import Letter, Line, Standing
 from services.dunning.links import Links
 
 AT = datetime(2026, 3, 5, 9, tzinfo=UTC)
@@ -61,8 +62,10 @@ def test_every_email_is_whole_and_tells_no_secret_of_the_bank(
     found = render(letter(variant=variant, tone=tone, standing=standing, lines=lines))
     for part in (found.subject, found.text, found.html):
         assert not UNTOLD.search(part)
-        assert "{{" not in part
-        assert "{%" not in part
+        assert "{total" not in part
+        assert "{company" not in part
+        assert "{what" not in part
+        assert "{next" not in part
         assert "None" not in part
         assert "  ," not in part
     assert "Acme Analytics" in found.subject
@@ -73,9 +76,40 @@ def test_every_email_is_whole_and_tells_no_secret_of_the_bank(
 
 
 def test_every_variant_has_every_tone() -> None:
-    assert {variant: set(tones) for variant, tones in COPY.items()} == {
-        variant: set(get_args(Tone)) for variant in get_args(Variant)
-    }
+    assert set(USUAL_TEXTS) == set(product(get_args(Variant), get_args(Tone)))
+
+
+OWN = EmailText(
+    subject="{company} could not charge you",
+    preview="",
+    body="We could not collect\n{what}.\n\nIt is tried again on {next_attempt}.\n\n\n{consequence} <b>Bye</b>",
+    button="Settle {total}",
+)
+
+
+def test_a_company_says_it_in_its_own_words() -> None:
+    found = render(letter(text=OWN))
+    assert found.subject == "Acme Analytics could not charge you"
+    for said in ("We could not collect a payment of $49.00.", "It is tried again on March 8, 2026.", "Settle $49.00"):
+        assert said in found.text
+    assert "<b>Bye</b>" in found.text
+    assert "&lt;b&gt;Bye&lt;/b&gt;" in found.html
+    assert "collect your" not in found.text
+
+
+def test_a_paragraph_with_nothing_to_say_is_left_out() -> None:
+    found = render(letter(text=OWN, next_attempt_at=None))
+    assert "tried again" not in found.text
+    assert "\n\n\n" not in found.text
+
+
+@given(company=st.text(min_size=1, max_size=40) | st.sampled_from(["{total}", "{what", "}{", "{consequence}"]))
+def test_what_stands_in_a_placeholder_is_data(company: str) -> None:
+    words = {"company": company, "total": "$1.00", "what": "a payment", "next_attempt": "", "consequence": "It ends."}
+    text = EmailText(subject="{company}", body="{company}", button="{total}")
+    written = text.written(words)
+    assert (written.subject, written.button) == (company, "$1.00")
+    assert written.paragraphs == (company,)
 
 
 def test_an_overdue_invoice_never_speaks_of_a_card() -> None:

@@ -22,6 +22,11 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "dunning.policy": {"days": [0, 2, 9], "first_hour": 8, "thresholds": {"usd": 500}},
     "dunning.sender": {"address": "billing@acme.example", "name": "Acme", "passed": True},
     "dunning.test_send": {"to": "founder@acme.example"},
+    "dunning.text": {
+        "variant": "retry",
+        "tone": "first",
+        "text": {"subject": "Hello from {company}", "preview": "", "body": "Please pay {total}.", "button": "Pay"},
+    },
     "dunning.sending": {"mode": "shadow"},
     "dunning.allow_list": {"entries": ["@customers.example"]},
     "dunning.suppress": {"email": "ada@example.com"},
