@@ -32,6 +32,7 @@ from services.console.schema import MIGRATIONS as CONSOLE
 from services.poller import lease as leases
 from services.poller.audit.audit import Audit
 from services.poller.kinds import Kind
+from services.poller.lease import Room
 from services.poller.outside import Outside
 from services.poller.reading.limits import Limits
 from services.poller.reading.transport import StripeAddress, open_client
@@ -194,7 +195,7 @@ class PolledAccount:
 
     async def _poll(self) -> None:
         for lease in await self.shell.outside.run(
-            lambda conn: leases.take_leases(conn, owner="in process", now=self.clock.now(), limit=1)
+            lambda conn: leases.take_leases(conn, owner="in process", now=self.clock.now(), room=Room(1, 1))
         ):
             await self.work.work(lease)
             self.polls += lease.synced
@@ -260,7 +261,8 @@ def polled_account(
                 leases.discover(db, now=clock.now())
                 if fill is not None:
                     fill(db, connection_id)
-            account.poll()
+            for _ in ("its key is validated", "it is synced"):
+                account.poll()
             if not account.rows("SELECT synced FROM poller.connections")[0][0]:
                 said = account.rows("SELECT state, reason FROM poller.connection_status")
                 raise RuntimeError(f"the first sync did not succeed: {said}")

@@ -133,10 +133,10 @@ class Poller:
             if resealed := await self._outside.run(lambda conn: reseal_old_keys(conn, self._work.keyring)):
                 log.info("keys were sealed to the vault's current key", keys=resealed)
             await self._outside.run(lambda conn: answer_hopeless(conn, now=now, machine_now=machine_now))
-            room = self._settings.connections_at_once - len(self._working)
-            if room > 0:
+            room = leases.room_beside(self._leases.values(), at_once=self._settings.connections_at_once)
+            if room.connections:
                 due = await self._outside.run(
-                    lambda conn: leases.take_leases(conn, owner=self._name, now=now, limit=room)
+                    lambda conn: leases.take_leases(conn, owner=self._name, now=now, room=room)
                 )
                 for lease in due:
                     self._begin(lease)

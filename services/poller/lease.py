@@ -5,7 +5,7 @@ the high part of every version published under it, so that whatever a poller tha
 than what its successor sends.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,6 +25,8 @@ from services.poller.store import Owner
 
 LEASE_SECONDS = 12.0
 RENEW_SECONDS = 3.0
+KEPT_FROM_SYNCS = 4
+"""One in so many of a poller's places is never a first sync's, which may last for hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +74,36 @@ class Release:
     failures: int = 0
 
 
-def take_leases(conn: Connection, *, owner: str, now: datetime, limit: int) -> list[Lease]:
-    """Lease up to `limit` connections that nobody works and that are due, or asked for a fresh read of a customer.
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Connections that a poller can take up now, and how many of them at most for their first sync."""
+
+    connections: int
+    syncs: int
+
+
+def room_beside(held: Iterable[Lease], *, at_once: int) -> Room:
+    """What is left of `at_once` places beside the leases held: first syncs, however many wait, leave some of the places
+    to polls and to keys that were just submitted."""
+    phases = [lease.phase for lease in held]
+    connections = max(0, at_once - len(phases))
+    syncs = at_once - at_once // KEPT_FROM_SYNCS - phases.count("first_minute")
+    return Room(connections, max(0, min(connections, syncs)))
+
+
+def take_leases(conn: Connection, *, owner: str, now: datetime, room: Room) -> list[Lease]:
+    """Lease connections that nobody works and that are due, or asked for a fresh read of a customer, as far as there is
+    room, those that have been due longest first.
 
     `now` is domain time.
     """
-    columns = {"owner": owner, "now": now, "limit": limit, "seconds": LEASE_SECONDS}
+    taken = _take(conn, owner, now, room.syncs, syncs=True) if room.syncs else []
+    left = room.connections - len(taken)
+    return taken + (_take(conn, owner, now, left, syncs=False) if left else [])
+
+
+def _take(conn: Connection, owner: str, now: datetime, limit: int, *, syncs: bool) -> list[Lease]:
+    columns = {"owner": owner, "now": now, "limit": limit, "seconds": LEASE_SECONDS, "syncs": syncs}
     return [_lease(row) for row in conn.execute(statement("lease"), columns)]
 
 

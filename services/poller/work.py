@@ -83,9 +83,8 @@ class Work:
     async def _phases(self, lease: Lease, reader: Reader, kind: AcceptedKey) -> Release:
         if lease.phase == "validating":
             validated = await validate(self.shell, lease, reader, kind, self.keyring)
-            if validated is None:
-                return self._leave(lease, phase="ended", wait=0.0)
-            lease = validated
+            left = "ended" if validated is None else "live" if validated.synced else "first_minute"
+            return self._leave(lease, phase=left, wait=0.0)
         connected_at = lease.connected_at or int(self.shell.clock.now().timestamp())
         identity = Identity(lease.owner, lease.account_id, lease.livemode, connected_at, lease.clock_offset)
         async with Publisher(self.shell.outside, identity, self.shell.clock) as publisher:

@@ -33,7 +33,7 @@ UPDATE connections SET lease_owner = %(owner)s, lease_until = now() + make_inter
     lease_epoch = greatest(lease_epoch + 1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)
 WHERE connection_id IN (
     SELECT connection_id FROM connections
-    WHERE phase IN ('validating', 'first_minute', 'live')
+    WHERE phase IN ('validating', 'first_minute', 'live') AND (phase <> 'first_minute' OR %(syncs)s)
       AND (next_at <= %(now)s OR phase = 'live' AND connection_id IN (SELECT connection_id FROM refreshes))
       AND (retry_at IS NULL OR retry_at <= now()) AND (lease_until IS NULL OR lease_until < now())
     ORDER BY connection_id IN (SELECT connection_id FROM refreshes) DESC, next_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)

@@ -12,7 +12,7 @@ from runtime.database import Connection, Database
 from runtime.migrations import migrate
 from services.console.schema import MIGRATIONS as CONSOLE
 from services.poller.errors import LeaseLost
-from services.poller.lease import Lease, Release, release, renew, take_leases
+from services.poller.lease import Lease, Release, Room, release, renew, room_beside, take_leases
 from services.poller.publishing.publish import Identity, Publisher
 from services.poller.reading.transport import StripeAddress
 from services.poller.schema import MIGRATIONS as POLLER
@@ -48,7 +48,7 @@ def connect(conn: Connection, *names: str) -> None:
 
 
 def lease(conn: Connection, now: datetime, *, limit: int = 8) -> list[Lease]:
-    return take_leases(conn, owner="poller", now=now, limit=limit)
+    return take_leases(conn, owner="poller", now=now, room=Room(limit, limit))
 
 
 def give_back(conn: Connection, done: Lease, now: datetime) -> None:
@@ -103,6 +103,23 @@ def test_a_giant_and_a_thousand_tiny_ones_are_all_polled_in_every_interval(table
             renew(tables, held.owner)
     assert polled["giant"] == 2
     assert min(polled[name] for name in tiny) >= 2
+
+
+def test_giants_that_are_synced_leave_places_to_polls_and_to_keys_that_were_just_submitted(tables: Connection) -> None:
+    """Ten giants are connected at once; each is read for hours."""
+    giants = [f"giant_{number}" for number in range(10)]
+    connect(tables, *giants, "con_1", "con_2")
+    tables.execute("UPDATE connections SET phase = 'first_minute', synced = false WHERE connection_id LIKE 'giant%'")
+    tables.execute("UPDATE connections SET phase = 'validating', synced = false WHERE connection_id = 'con_2'")
+    held: list[Lease] = []
+    for _ in range(2):
+        room = room_beside(held, at_once=8)
+        held += take_leases(tables, owner="poller", now=NOON + timedelta(seconds=EVERY), room=room)
+    assert sorted(lease.connection_id for lease in held if lease.synced or lease.phase == "validating") == [
+        "con_1",
+        "con_2",
+    ]
+    assert len(held) == 8
 
 
 @pytest.fixture
