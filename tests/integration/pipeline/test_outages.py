@@ -30,10 +30,12 @@ def test_a_worker_reads_everything_from_a_broker_that_keeps_losing_its_lease(
     own_stack.stop()
     fenced = StackProcess.start(own_stack.root, module="tests.fixtures.fenced").wait_started()
     try:
-        workers = [counting.start(source)]
-        eventually("everything is read", lambda: workers[0].alive() and counting.caught_up())
-        assert [worker.alive() for worker in counting.workers] == [True], counting.logs()
-        assert workers[0].stop() == 0
+        worker = counting.start(source)
+        for seed in (2, 3, 4):
+            eventually("everything is read", lambda: not worker.alive() or counting.caught_up())
+            assert worker.alive(), counting.logs()
+            counting.say(numbers(seed, 500))
+        assert worker.stop() == 0
     finally:
         counting.close()
         fenced.stop()
