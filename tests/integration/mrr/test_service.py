@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,12 +82,21 @@ class Service:
         """Wait until every record is applied and everything that follows is published."""
 
         def done() -> bool:
-            assert self.process is not None
-            assert self.process.poll() is None, self.log.read_text()[-4000:]
             waiting = query(self.url, "SELECT count(*) FROM mrr_io.outbox")[0][0]
             return self.applied() == len(self.records) and waiting == 0
 
-        wait_for("mrr has applied and published everything", done, seconds=200)
+        self.wait_for("mrr has applied and published everything", done)
+
+    def wait_for(self, what: str, holds: Callable[[], bool]) -> None:
+        """Look until it holds. Fails once the process has ended, which nobody starts again here, and shows its log."""
+        assert self.process is not None
+        ended = self.process.poll
+        try:
+            wait_for(what, lambda: ended() is not None or holds(), seconds=200)
+            assert ended() is None, f"mrr ended with code {ended()} before this held: {what}"
+        except AssertionError as error:
+            applied = f"{self.applied()} of {len(self.records)} records are applied"
+            raise AssertionError(f"{error}\n{applied}\n{self.log.read_text()[-6000:]}") from error
 
     def published(self) -> list[str]:
         """The ids of the movements on the topic."""
@@ -139,7 +148,7 @@ def test_an_account_becomes_its_true_mrr_although_the_service_is_killed(service:
     records = list(Feed(company).backfill(invoices_since=company.world.now - 90 * DAY))
     half = len(records) // 2
     service.start().publish(records[:half])
-    wait_for("some of it is applied", lambda: service.applied() > half // 4, seconds=200)
+    service.wait_for("some of it is applied", lambda: service.applied() > half // 4)
     service.end(signal.SIGKILL)
     service.publish(records[half:])
     service.start().settle()

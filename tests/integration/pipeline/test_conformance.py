@@ -56,7 +56,7 @@ def test_a_second_worker_takes_its_share_and_gives_it_back(counting: Counting, s
     first = counting.start(source)
     counting.settle()
     second = counting.start(source)
-    eventually("the second worker has partitions", lambda: "partitions assigned" in second.log.read_text())
+    counting.eventually("the second worker has partitions", lambda: "partitions assigned" in second.log.read_text())
     shares = [int(found) for found in re.findall(r'"owned": (\d+)', second.log.read_text())]
     assert 0 < shares[-1] < 24
     counting.say(numbers(5, 1000))
@@ -90,7 +90,9 @@ def test_a_poisoned_record_is_a_dead_letter_and_comes_back_mended(counting: Coun
         ]
     )
     producer.close()
-    eventually("the mended record counts", lambda: counting.counts().get("con/1") == (before[0] + 1, before[1] + 5))
+    counting.eventually(
+        "the mended record counts", lambda: counting.counts().get("con/1") == (before[0] + 1, before[1] + 5)
+    )
 
 
 def test_a_topic_that_is_made_anew_ends_a_running_worker_and_lets_no_other_begin(

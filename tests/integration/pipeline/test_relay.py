@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 
@@ -65,11 +66,16 @@ def test_the_outbox_is_known_to_be_empty_only_after_a_look(database: Database, r
 
 
 def test_each_worker_has_a_slot_of_its_own_and_a_free_one_is_taken_again(database: Database) -> None:
-    slots = [Slot(database, "group") for _ in range(3)]
-    assert [slot.lease() for slot in slots] == [0, 1, 2]
-    slots[1].release()
-    another = Slot(database, "group")
-    assert another.lease() == 1
-    assert Slot(database, "another group").lease() == 0
-    for slot in (*slots, another):
-        slot.release()
+    with ExitStack() as slots:
+
+        def leased(group: str) -> Slot:
+            slot = Slot(database, group)
+            slots.callback(slot.release)
+            slot.lease()
+            return slot
+
+        first = [leased("group") for _ in range(3)]
+        assert [slot.number for slot in first] == [0, 1, 2]
+        first[1].release()
+        assert leased("group").number == 1
+        assert leased("another group").number == 0
