@@ -1,9 +1,10 @@
 """The seam between the pipeline and a service: what a service does with a batch inside the one transaction."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
+
+import msgspec
 
 from pipeline.records import Arrived, Record
 from runtime.database import Connection
@@ -12,8 +13,7 @@ from schemas.catalogue import Topic
 F = TypeVar("F")
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """A derived event to be published at least once.
 
     `subject` is the unit of order and decides the partition; `key` as the catalogue says for the topic, never empty;
@@ -30,11 +30,10 @@ class Message:
     time: datetime
     connection_id: str | None = None
     object_id: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Timer:
+class Timer(msgspec.Struct, frozen=True):
     """Something that is to be looked at again: `rule` names why, `due_at` when (aware, domain time)."""
 
     subject: str

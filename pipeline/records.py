@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, NamedTuple, TypeVar
 
+import msgspec
+
 from pipeline.errors import BadRecord
 from schemas.envelope import Envelope, Headers, parse_envelope, parse_time
 from schemas.errors import EnvelopeError
@@ -83,8 +85,7 @@ class Record:
         return f"{self.topic}/{self.partition}/{self.offset}"
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived(Generic[F]):
+class Arrived(msgspec.Struct, Generic[F], frozen=True):
     """A record and the fact that was decoded from it."""
 
     record: Record

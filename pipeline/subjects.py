@@ -6,9 +6,11 @@ batched, on when the process was up, or on whether this is a replay.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
 
 from pipeline.errors import BadRecord
 from pipeline.processor import Message, Timer, Tx
@@ -23,8 +25,7 @@ F_contra = TypeVar("F_contra", contravariant=True)
 P_contra = TypeVar("P_contra", contravariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Effects(Generic[S]):
+class Effects(msgspec.Struct, Generic[S], frozen=True):
     """What follows from a state at an instant.
 
     `state`: the state after; `messages`: to be published, now that they follow; `rows`: fact rows for the store, of
@@ -35,11 +36,10 @@ class Effects(Generic[S]):
     state: S
     messages: tuple[Message, ...] = ()
     rows: tuple[Any, ...] = ()
-    timers: Mapping[str, datetime] = field(default_factory=dict)
+    timers: Mapping[str, datetime] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Change(Generic[S]):
+class Change(msgspec.Struct, Generic[S], frozen=True):
     """One decision about one subject, and what caused it: a record or a timer. `at` is the instant decided at."""
 
     subject: str

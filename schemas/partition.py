@@ -5,6 +5,8 @@ subject is in order, whatever the key. The function is the one that Kafka's Java
 that a platform team can find a subject's partition with the tools it has.
 """
 
+from functools import lru_cache
+
 _M = 0x5BD1E995
 _SEED = 0x9747B28C
 _MASK = 0xFFFFFFFF
@@ -26,6 +28,10 @@ def murmur2(data: bytes) -> int:
     return h ^ (h >> 15)
 
 
+@lru_cache(maxsize=8192)
 def partition_of(subject: str, partitions: int) -> int:
-    """The partition, from 0, on which `subject` lives in a topic of that many partitions."""
+    """The partition, from 0, on which `subject` lives in a topic of that many partitions.
+
+    Asked for as often as a subject has records: of those in hand it is remembered.
+    """
     return (murmur2(subject.encode()) & 0x7FFFFFFF) % partitions

@@ -27,7 +27,8 @@ class Event(BaseModel):
 
     def encode(self) -> bytes:
         """The value as it is put on the topic."""
-        return self.model_dump_json().encode()
+        encoded: bytes = self.__pydantic_serializer__.to_json(self)
+        return encoded
 
 
 class Source(Event):

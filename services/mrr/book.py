@@ -6,7 +6,6 @@ facts arrived; only the pairs of a row and its correction tell of the order of a
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import msgspec
 
@@ -50,8 +49,7 @@ class Book(msgspec.Struct, frozen=True, array_like=True):
     under: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(msgspec.Struct, frozen=True):
     """What is to be told now: corrections first, then rows by time, each with its id."""
 
     book: Book

@@ -5,10 +5,11 @@ change it; a record that shows the same once more costs no valuation.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from pipeline.processor import Message
 from pipeline.subjects import Effects
@@ -31,8 +32,7 @@ NO_FACTS = Facts()
 EMPTY_BOOK = Book()
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(msgspec.Struct, frozen=True):
     """One customer of a connection, or one user of the workspace.
 
     `stale`: a fact came since the book was brought up to date; `paid`: one that tells of a payment. Neither is stored:
@@ -85,7 +85,7 @@ class MrrCore:
         at = microseconds(now)
         mark = policy.mark(at)
         if not _is_stale(state, policy, at, mark):
-            unchanged = replace(state, paid=False) if state.paid else state
+            unchanged = msgspec.structs.replace(state, paid=False) if state.paid else state
             return Effects(unchanged, timers=_timers(state.book, policy, at))
         found = ledger(state.facts, policy, at)
         changed = update(state.book, found.rows, found.due, subject=state.subject, under=mark)
@@ -181,9 +181,7 @@ def source_of(cause: Cause, subject: str) -> Source:
     return Source(topic=cause.topic, partition=partition, offset=cause.offset)
 
 
-@lru_cache(maxsize=1024)
 def _own_partition(subject: str) -> int:
-    """Asked for as often as a subject has rows, records behind them, and messages."""
     return partition_of(subject, MRR_MOVEMENT.partitions)
 
 

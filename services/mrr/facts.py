@@ -1,6 +1,6 @@
 """One fact: what a record says that bears on a customer's or a user's MRR."""
 
-from dataclasses import dataclass
+import msgspec
 
 from schemas.catalogue import STRIPE_CUSTOMER_RAW, STRIPE_INVOICE_RAW, STRIPE_SUBSCRIPTION_RAW
 from schemas.stripe.objects import StripeObject
@@ -12,8 +12,7 @@ from services.mrr.terms import CustomerTerms, InvoiceTerms, Said, SubscriptionTe
 from services.mrr.timeline import Facts, Merged, Seen, with_customer, with_invoice, with_subscription
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(msgspec.Struct, frozen=True):
     """An observation of an object. `terms` None: it says nothing of MRR (a deleted customer, an invoice of no
     subscription). `plans` are the names of prices that it shows; no ledger goes by them."""
 
@@ -25,8 +24,7 @@ class Fact:
     plans: tuple[PlanName, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class UserFact:
+class UserFact(msgspec.Struct, frozen=True):
     """What the product said of a user's MRR."""
 
     workspace_id: str

@@ -1,8 +1,9 @@
 """How mrr is rebuilt: what of its tables any replay gives again, and what was told already."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from typing import LiteralString
 
+import msgspec
 from psycopg import sql
 
 from pipeline.rebuild.plan import Compared, Plan
@@ -33,10 +34,34 @@ _TOLD = sql.SQL(
 )
 _AS_THEY_ARE = tuple(
     sql.SQL(statement.replace("kept", table))
-    for table in ("clocks", "days", "months")
+    for table in ("clocks", "zones", "days", "months")
     for statement in ("DELETE FROM {shadow}.kept", "INSERT INTO {shadow}.kept SELECT * FROM {live}.kept")
 )
 """The domain clock's lead; and what the ledger adds up to, which is the live one's, row by row, by now."""
+_TRIGGERS = (("movements", "keep_added"), ("decisions", "keep_decided"))
+"""What brings days and months up to date at every statement: nobody reads them in a shadow before they are compared."""
+_BY_DAY = ("workspace_id", "connection_id", "zone", "currency", "day")
+_OF_DAY = ("new", "reactivation", "expansion", "contraction", "churn", "policy", "source", "correction", "customers")
+_BY_MONTH = ("workspace_id", "connection_id", "zone", "currency", "cohort", "month")
+_OF_MONTH = ("mrr", "customers", "joined", "began", "expansion", "contraction", "churn", "churned", "lost")
+
+
+def made(shadow: Connection) -> None:
+    """Have the shadow add nothing up while it is filled."""
+    _switch(shadow, "DISABLE")
+
+
+def summed(shadow: Connection) -> None:
+    """Add the shadow's whole ledger up at once: what the live tables were brought to row by row must be the same."""
+    for table in ("days", "months", "zones"):
+        shadow.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+    shadow.execute("SELECT keep_zones(workspace_id) FROM (SELECT DISTINCT workspace_id FROM movements) AS w")
+
+
+def _switch(conn: Connection, how: LiteralString, *, schema: str = "") -> None:
+    for table, trigger in _TRIGGERS:
+        whose = sql.Identifier(schema, table) if schema else sql.Identifier(table)
+        conn.execute(sql.SQL("ALTER TABLE {} {} TRIGGER {}").format(whose, sql.SQL(how), sql.Identifier(trigger)))
 
 
 def carry(conn: Connection, live: str, shadow: str) -> Sequence[str]:
@@ -55,6 +80,7 @@ def carry(conn: Connection, live: str, shadow: str) -> Sequence[str]:
         cursor.executemany(_KEEP.format(**names), kept)
     for statement in (_NEVER_TOLD, _TOLD, *_AS_THEY_ARE):
         conn.execute(statement.format(**names))
+    _switch(conn, "ENABLE", schema=shadow)
     return [subject for subject, *_ in differing]
 
 
@@ -64,7 +90,7 @@ def _carried(subject: str, workspace_id: str, was: bytes | None, now: bytes | No
     told = EMPTY_BOOK if was is None else decode_state(subject, workspace_id, was).book
     state = State(subject, workspace_id) if now is None else decode_state(subject, workspace_id, now)
     book = Book(told.told, told.recalled, state.book.due, under=OUT_OF_DATE)
-    return encode_state(replace(state, book=book))
+    return encode_state(msgspec.structs.replace(state, book=book))
 
 
 PLAN = Plan(
@@ -83,6 +109,8 @@ PLAN = Plan(
             columns=(*_CUSTOMER, "mrr", "first_at", "since", "prices", "quantities", "amounts"),
             where="mrr > 0 OR first_at IS NOT NULL",
         ),
+        Compared("days", key=_BY_DAY, columns=(*_BY_DAY, *_OF_DAY), summed=True),
+        Compared("months", key=_BY_MONTH, columns=(*_BY_MONTH, *_OF_MONTH), summed=True),
         Compared(
             "plans",
             key=("connection_id", "price_id", "bucket"),
@@ -108,4 +136,6 @@ PLAN = Plan(
         ),
     ),
     carry=carry,
+    made=made,
+    summed=summed,
 )

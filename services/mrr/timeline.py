@@ -7,7 +7,6 @@ Times are Unix microseconds.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import msgspec
@@ -106,8 +105,7 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     said: tuple[Said, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Merged(msgspec.Struct, frozen=True):
     """Facts with one more.
 
     `bears`: the ledger may be another now; else the fact was only seen once more. `pays`: it tells of a payment,
