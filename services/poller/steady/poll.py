@@ -3,7 +3,7 @@
 A cursor moves in the transaction that commits the last page of its call; a sweep's in that of each page.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import stripe
@@ -11,6 +11,7 @@ import stripe
 from runtime.database import Connection
 from runtime.logs import get_logger
 from services.poller.budget import kept
+from services.poller.connecting.connect import probe
 from services.poller.kinds import KINDS, Kind
 from services.poller.publishing.changes import Changed, Outcome, Seen
 from services.poller.publishing.publish import Effect
@@ -85,6 +86,7 @@ class Poll:
         self._changed: dict[str, Changed] = {}
         self._disputed: dict[str, Kind] = {}
         self._attempted = False
+        self._probed = False
 
     async def run(self) -> Polled:
         session = self._session
@@ -135,7 +137,8 @@ class Poll:
                     self._without_search()
                     await self._read_all((wanted,), known, sizes, tier, extra=extra)
                 elif isinstance(error, stripe.PermissionError):
-                    self._forbidden(call.query.kind)
+                    await self._forbidden(call.query.kind)
+                    await self._read_all((wanted,), known, sizes, tier, extra=extra)
                 else:
                     log.warning("a list cannot be read", call=letter, error=type(error).__name__)
 
@@ -193,10 +196,17 @@ class Poll:
         for kind, object_id in outcome.disputed:
             self._disputed[object_id] = kind
 
-    def _forbidden(self, kind: Kind) -> None:
-        """The key lost a permission: that list is left alone from now on, the rest goes on."""
-        self._reader.capabilities = self._reader.capabilities.without(kind)
-        self._result.abilities_changed = True
+    async def _forbidden(self, kind: Kind) -> None:
+        """The key lost a permission: that list is left alone from now on, the rest goes on.
+
+        Which one it lost is looked at: a list is refused also for what it was to bring along of another kind.
+        """
+        before, self._result.abilities_changed = self._reader.capabilities, True
+        if not self._probed:
+            self._probed = True
+            self._reader.capabilities = (await probe(self._reader)).capabilities
+        if self._reader.capabilities == before:
+            self._reader.capabilities = before.without(kind)
 
     def _without_search(self) -> None:
         """The server refuses a search that it answered when the key was connected: its list is read from now on."""
@@ -247,8 +257,7 @@ class Poll:
         session, settled = self._session, settled_intents(news.values())
         if not settled:
             return 0
-        on = await session.shell.outside.run(lambda conn: invoices_of(conn, session.connection_id, list(settled)))
-        now = self._now()
+        on, now = await self._invoices_known(settled), self._now()
         await session.shell.outside.run(
             lambda conn: make_due(conn, session.connection_id, list(on.values()), now=now, since=self._began)
         )
@@ -256,16 +265,39 @@ class Poll:
         if not self._reader.capabilities.can_read("invoice"):
             return 0
         await together(self._invoices_of(customer, status) for customer, status in asked)
-        return len(asked)
+        return len(asked) + await self._find_closed(settled, asked, room - len(asked))
+
+    async def _find_closed(
+        self, settled: Mapping[str, Changed], asked: Iterable[tuple[str, str | None]], room: int
+    ) -> int:
+        """Payments that failed, on no invoice that is open: theirs were closed since. Gives the reads made."""
+        open_ones = {customer for customer, status in asked if status == "open"}
+        if not open_ones or room <= 0:
+            return 0
+        unmatched = unmatched_customers(settled, await self._invoices_known(settled))
+        closed = [customer for customer, _ in unmatched if customer in open_ones][:room]
+        await together(self._invoices_of(customer, None) for customer in closed)
+        return len(closed)
+
+    async def _invoices_known(self, intents: Iterable[str]) -> dict[str, str]:
+        connection_id, wanted = self._session.connection_id, list(intents)
+        return await self._session.shell.outside.run(lambda conn: invoices_of(conn, connection_id, wanted))
 
     async def _invoices_of(self, customer: str, status: str | None) -> None:
-        """The customer's invoices: those of a status however old they are, without one as far back as history goes."""
+        """The customer's invoices: those of a status however old they are, without one as far back as history goes.
+        Where they cannot be read the poll goes on without them: their list shows them later."""
         filters = {"customer": customer} | ({"status": status} if status else {})
         query: Query = self._reader.capabilities.query("invoice", filters=filters)
         if status is None:
             query = query.between(self._session.history_from, None)
-        read = await self._reader.page(query, purpose="focused")
-        await self._commit(read.seen)
+        try:
+            read = await self._reader.page(query, purpose="focused")
+        except stripe.PermissionError:
+            await self._forbidden("invoice")
+        except stripe.InvalidRequestError as error:
+            log.warning("a customer's invoices cannot be read", error=type(error).__name__)
+        else:
+            await self._commit(read.seen)
 
 
 class _Walk:
