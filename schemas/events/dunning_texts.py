@@ -16,6 +16,9 @@ Variant = Literal["confirm", "update", "funds", "retry", "overdue", "recorded"]
 """What an email asks for: to confirm, another card, a payment, that an invoice be paid; `recorded`: by hand."""
 Tone = Literal["first", "reminder", "final"]
 
+Standing = Literal["active", "unpaid", "canceled"]
+"""What is true of the subscription when an email goes."""
+
 PLACEHOLDERS: Mapping[str, str] = {
     "company": "your company",
     "total": "what is unpaid, by currency",
@@ -27,6 +30,21 @@ PLACEHOLDERS: Mapping[str, str] = {
 _IN_A_LINE = frozenset({"company", "total", "what"})
 """What may stand in braces in the subject, the preview and on the button: what there always is, in a few words."""
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+
+
+CONSEQUENCES: Mapping[Standing, str] = {
+    "active": "Without a payment we will not be able to keep your subscription going.",
+    "unpaid": "Your subscription is on hold until this is settled.",
+    "canceled": "Your subscription has ended, and this is still open.",
+}
+"""The sentence that `{consequence}` stands for: the last email must not threaten what has already happened."""
+
+
+def asked_for(variant: Variant, total: str, *, invoices: int) -> str:
+    """What `{what}` stands for; `total` is written out."""
+    if invoices > 1:
+        return f"{invoices} invoices of {total} in all"
+    return f"your invoice of {total}" if variant == "overdue" else f"a payment of {total}"
 
 
 class EmailText(BaseModel):

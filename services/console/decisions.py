@@ -24,12 +24,14 @@ from schemas.events.decisions import (
     DunningPolicy,
     DunningSender,
     DunningSending,
+    DunningText,
     MrrPolicy,
     SignalThresholds,
     WorkspaceSettings,
     check_decision,
     kind_named,
 )
+from schemas.events.dunning_texts import EmailText, Tone, Variant
 from schemas.events.mrr_policy import is_named_otherwise
 from schemas.subjects import kept_key
 from services.console.errors import Refused
@@ -43,7 +45,7 @@ USUAL_HISTORY_DAYS = 30
 """What the detector goes by where nothing was decided."""
 _IN_PARTS = frozenset({"workspace.settings", "signals.thresholds"})
 """Kinds whose decisions each change some fields, and leave the others as they were."""
-_SETTINGS = (*_IN_PARTS, "dunning.policy", "dunning.sender", "dunning.sending", "dunning.allow_list")
+_SETTINGS = (*_IN_PARTS, "dunning.policy", "dunning.sender", "dunning.sending", "dunning.allow_list", "dunning.text")
 _MAX_WHY = 500
 _SQL = statements("decisions")
 
@@ -71,8 +73,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What a workspace has set, as last decided; `pending_from` is when the last of it begins to count, if that is
-    still ahead."""
+    """What a workspace has set, as last decided. `texts` are the emails that it worded itself; `pending_from` is when
+    the last of it begins to count, if that is still ahead."""
 
     settings: WorkspaceSettings = field(default_factory=WorkspaceSettings)
     thresholds: SignalThresholds = field(default_factory=SignalThresholds)
@@ -80,6 +82,7 @@ class Decided:
     sender: DunningSender | None = None
     sending: DunningSending | None = None
     allowed: tuple[str, ...] = ()
+    texts: Mapping[tuple[Variant, Tone], EmailText] = field(default_factory=dict)
     pending_from: datetime | None = None
 
     @property
@@ -226,8 +229,16 @@ def decided_of(rows: list[tuple[Any, ...]], now: datetime) -> Decided:
         sender=DunningSender(**sender) if sender else None,
         sending=DunningSending(**sending) if sending else None,
         allowed=DunningAllowList(**given.get("dunning.allow_list", {"entries": ()})).entries,
+        texts=_texts_of(detail for kind, detail, _ in rows if kind == "dunning.text"),
         pending_from=max(ahead, default=None),
     )
+
+
+def _texts_of(changes: Iterable[Mapping[str, Any]]) -> dict[tuple[Variant, Tone], EmailText]:
+    """By email the words that it was given last, of those that were not taken back."""
+    said = [DunningText.model_validate(detail) for detail in changes]
+    last = {(one.variant, one.tone): one.text for one in said}
+    return {which: text for which, text in last.items() if text is not None}
 
 
 def _policy_of(changes: Iterable[Mapping[str, Any]]) -> DunningPolicy:

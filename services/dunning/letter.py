@@ -6,19 +6,16 @@ good to give another, and an invoice that was sent and not paid is overdue. A de
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 
 from schemas.events.decisions import DunningSender, WorkspaceSettings
-from schemas.events.dunning_texts import EmailText, Tone, Variant
+from schemas.events.dunning_texts import EmailText, Standing, Tone, Variant
 from services.dunning.cases import Case
 from services.dunning.contact import contact_of
 from services.dunning.decisions import Image
 from services.dunning.episode import Episode, zone_of
 from services.dunning.facts import Facts
-
-Standing = Literal["active", "unpaid", "canceled"]
 
 _UPDATE = frozenset(
     """

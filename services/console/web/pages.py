@@ -9,6 +9,7 @@ from services.console.web import (
     calls,
     dashboard,
     dunning,
+    email_texts,
     health,
     intake_api,
     integrations,
@@ -41,7 +42,7 @@ def add_to(app: FastAPI) -> None:
     """Routes, files and failures."""
     for part in (sign_in, dashboard, people, dunning, integrations, workspace, recovery_settings, tracking, stream):
         app.include_router(part.router)
-    for part in (calls, mode, operator_api, mrr, intake_api, mail_hook, health):
+    for part in (email_texts, calls, mode, operator_api, mrr, intake_api, mail_hook, health):
         app.include_router(part.router)
     app.mount("/static", VersionedFiles(directory=STATIC), name="static")
     add_failures(app)

@@ -13,9 +13,9 @@ from babel.lists import format_list
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from schemas.events.decisions import DunningSender, WorkspaceSettings
-from schemas.events.dunning_texts import USUAL_TEXTS
+from schemas.events.dunning_texts import CONSEQUENCES, USUAL_TEXTS, asked_for
 from services.dunning.emails.locales import amount, day, locale_of
-from services.dunning.letter import Letter, Line, Standing, company_name
+from services.dunning.letter import Letter, Line, company_name
 
 DEFAULT_COLOR = "#3b5bdb"
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -26,11 +26,6 @@ _LAYOUTS = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_CONSEQUENCES: dict[Standing, str] = {
-    "active": "Without a payment we will not be able to keep your subscription going.",
-    "unpaid": "Your subscription is on hold until this is settled.",
-    "canceled": "Your subscription has ended, and this is still open.",
-}
 
 
 class Rendered(msgspec.Struct, frozen=True):
@@ -114,13 +109,12 @@ def _words(letter: Letter, locale: Locale) -> dict[str, str]:
     total = format_list(
         [amount(sum_, currency, locale) for currency, sum_ in sorted(letter.totals.items())], locale="en"
     )
-    one = "your invoice" if letter.variant == "overdue" else "a payment"
     return {
         "company": _one_line(letter.company),
         "total": total,
-        "what": f"{len(letter.lines)} invoices of {total} in all" if len(letter.lines) > 1 else f"{one} of {total}",
+        "what": asked_for(letter.variant, total, invoices=len(letter.lines)),
         "next_attempt": day(letter.next_attempt_at, locale, letter.zone) if letter.next_attempt_at else "",
-        "consequence": _CONSEQUENCES[letter.standing],
+        "consequence": CONSEQUENCES[letter.standing],
     }
 
 

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from runtime.signed import UNSUBSCRIBE, TokenError, read_signed, sign
 from schemas.events.decisions import DunningSender
-from schemas.events.dunning_texts import USUAL_TEXTS, EmailText, Tone, Variant
+from schemas.events.dunning_texts import USUAL_TEXTS, EmailText, Standing, Tone, Variant
 from services.dunning.emails.locales import amount, locale_of
 from services.dunning.emails.message import message_id, message_of
 from services.dunning.emails.render import Rendered, render
-from services.dunning.letter import Letter, Line, Standing
+from services.dunning.letter import Letter, Line
 from services.dunning.links import Links
 
 AT = datetime(2026, 3, 5, 9, tzinfo=UTC)
