@@ -10,11 +10,12 @@ from pipeline.apply import Applier
 from pipeline.errors import Gap, LogReplaced, PassingFault, Stalled
 from pipeline.fence import covers
 from pipeline.log import LogReader
-from pipeline.offsets import erased_ranges
+from pipeline.offsets import erased_ranges, load_positions
 from pipeline.positions import take_up
 from pipeline.records import LogPartition, Record
 from pipeline.relay import Relay
 from pipeline.slots import Slot
+from pipeline.stragglers import STUCK_SECONDS, Stragglers
 from pipeline.timer_runner import TimerRunner
 from runtime.clock import Clock, RealClock
 from runtime.health import Health
@@ -31,7 +32,9 @@ JOIN_SECONDS = 60.0
 """How long the group may take to let a worker in: a client can fail to join and not say so."""
 ASSIGNMENT = "assignment"
 """What a worker waits for between two assignments. One that was given no partition, because there are more workers than
-partitions, stands by and is ready: it does what it is there for."""
+partitions, stands by and is ready: it does what it is there for. It is not when whoever has them does not get on."""
+NOBODY = "stragglers"
+"""What a worker waits for while partitions that are not its own are behind and do not move."""
 
 
 @dataclass
@@ -89,6 +92,8 @@ class Engine:
     ) -> None:
         self._applier = applier
         self._topics = {topic.name: topic for topic in topics}
+        self._places = [LogPartition(topic.name, number) for topic in topics for number in range(topic.partitions)]
+        self._stragglers = Stragglers()
         self._log = log_reader
         self._relay = relay
         self._slot = slot
@@ -178,12 +183,23 @@ class Engine:
     def _measure_lag(self) -> None:
         if not self._joined and monotonic() > self._join_by:
             raise Stalled(f"the consumer group did not let this worker in within {JOIN_SECONDS:.0f} s")
-        places = [place for place in self._progress if place not in self._held]
-        if not places:
-            return
-        for place, end in self._log.ends(places).items():
-            if (progress := self._progress.get(place)) is not None:
-                self._health.behind(_name(place), end - progress.next_offset)
+        ends = self._log.ends({*self._places, *self._progress})
+        for place, progress in self._progress.items():
+            if place not in self._held:
+                self._health.behind(_name(place), ends[place] - progress.next_offset)
+        self._look_for_stragglers(ends)
+
+    def _look_for_stragglers(self, ends: Mapping[LogPartition, int]) -> None:
+        """End where one of ours does not get on; say so where another's, or nobody's, does not."""
+        with self._applier.session.transaction() as conn:
+            reached = {place: position.next_offset for place, position in load_positions(conn, list(ends)).items()}
+        stuck = self._stragglers.look(reached, ends) - set(self._held)
+        if own := stuck & set(self._progress):
+            raise Stalled(f"behind and not moved for {STUCK_SECONDS:.0f} s: {_names(own)}")
+        if stuck:
+            self._health.waits(NOBODY, f"no worker has got on for {STUCK_SECONDS:.0f} s with {_names(stuck)}")
+        else:
+            self._health.resumes(NOBODY)
 
     def _check_log(self) -> None:
         """A topic that is made anew gives foreign records without an error, also to a running consumer."""
@@ -220,3 +236,7 @@ class Engine:
 
 def _name(place: LogPartition) -> str:
     return f"{place.topic}/{place.partition}"
+
+
+def _names(places: Collection[LogPartition]) -> str:
+    return ", ".join(sorted(_name(place) for place in places))

@@ -1,7 +1,7 @@
 """What the engine does with a gap, and what it lets Kafka know."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -11,9 +11,10 @@ from uuid import UUID
 import pytest
 
 from pipeline import engine as module
+from pipeline import stragglers
 from pipeline.apply import Applied, Applier
 from pipeline.engine import Engine
-from pipeline.errors import Gap, LogReplaced, PassingFault, SlotLost
+from pipeline.errors import Gap, LogReplaced, PassingFault, SlotLost, Stalled
 from pipeline.log import LogReader
 from pipeline.offsets import Position
 from pipeline.records import LogPartition, Record
@@ -48,6 +49,13 @@ class FakeApplier:
 class FakeSession:
     def transaction(self) -> AbstractContextManager[None]:
         raise PassingFault("no database here")
+
+
+class EmptySession:
+    """One that gives transactions in which nothing is read."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 @dataclass
@@ -235,3 +243,54 @@ def test_a_worker_that_was_given_no_partition_stands_by_and_is_ready(scene: Scen
     engine.assigned([])
     assert scene.health.report().ready
     assert scene.health.report().detail["partitions"] == 0
+
+
+@dataclass
+class Standing:
+    """A scene whose offsets in PostgreSQL are these."""
+
+    scene: Scene
+    reached: dict[LogPartition, int]
+
+    def positions(self, _conn: object, _places: object) -> dict[LogPartition, Position]:
+        return {place: Position(ID, offset, None) for place, offset in self.reached.items()}
+
+
+@pytest.fixture
+def standing(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Standing:
+    """Every partition of the topic is read to its end, and whoever stands still is stuck at once."""
+    standing = Standing(scene, {LogPartition(TOPIC.name, number): 100 for number in range(TOPIC.partitions)})
+    monkeypatch.setattr(module, "load_positions", standing.positions)
+    monkeypatch.setattr(stragglers, "STUCK_SECONDS", 0.0)
+    scene.applier.session = EmptySession()
+    return standing
+
+
+def test_one_partition_that_does_not_get_on_ends_the_worker_though_others_do(standing: Standing) -> None:
+    engine = standing.scene.engine()
+    engine._measure_lag()
+    standing.reached[PLACE] = 7
+    with pytest.raises(Stalled, match=f"{PLACE.topic}/0"):
+        engine._measure_lag()
+
+
+def test_a_partition_that_nobody_gets_on_with_makes_every_worker_say_so(standing: Standing) -> None:
+    orphan = LogPartition(TOPIC.name, 3)
+    engine = standing.scene.engine()
+    del standing.reached[orphan]
+    engine._measure_lag()
+    assert f"{TOPIC.name}/3" in standing.scene.health.report().reasons[0]
+    assert not standing.scene.health.report().ready
+    assert standing.scene.health.report().alive
+    standing.reached[orphan] = 100
+    engine._measure_lag()
+    assert standing.scene.health.report().ready
+
+
+def test_a_held_partition_is_no_straggler(standing: Standing) -> None:
+    standing.scene.log.first = 5
+    engine = standing.scene.engine()
+    engine.batch(_batch(5, 2))
+    standing.reached[PLACE] = 0
+    engine._measure_lag()
+    assert all("no worker has got on" not in reason for reason in standing.scene.health.report().reasons)
