@@ -19,6 +19,7 @@ from services.poller.errors import LeaseLost, PollerError, Refused, Stopped
 from services.poller.first_sync.sync import FirstSync
 from services.poller.lease import Lease, Release
 from services.poller.publishing.publish import Identity, Publisher
+from services.poller.reading.calls import asked_to_wait
 from services.poller.reading.failures import Action, explain
 from services.poller.reading.limits import full_jitter
 from services.poller.reading.reader import Reader
@@ -133,7 +134,7 @@ class Work:
             await say(self.shell, lease.connection_id, state=state, next_poll_at=None, **said)
             return self._leave(lease, phase="stopped", wait=0.0)
         await say(self.shell, lease.connection_id, **said)
-        return self._again(lease)
+        return self._again(lease, at_least=_asked_to_wait(error))
 
     async def _unforeseen(self, lease: Lease, error: Exception) -> Release:
         """A fault of our own: other connections go on, this one is tried again, each time after a longer pause."""
@@ -150,9 +151,9 @@ class Work:
             lambda conn: refuse_all(conn, lease.owner, reason, now=now, machine_now=machine_now)
         )
 
-    def _again(self, lease: Lease) -> Release:
-        """Left as it was, to be taken up again after a pause that grows."""
-        wait = 1.0 + full_jitter(lease.failures + 1, draw=random.random, base=2.0, ceiling=LONGEST_WAIT)
+    def _again(self, lease: Lease, *, at_least: float = 0.0) -> Release:
+        """Left as it was, to be taken up again after a pause that grows, and not before so many seconds."""
+        wait = 1.0 + full_jitter(lease.failures + 1, draw=random.random, base=2.0, ceiling=LONGEST_WAIT) + at_least
         return replace(self._leave(lease, phase=lease.phase, wait=wait), failures=lease.failures + 1)
 
     def _leave(self, lease: Lease, *, phase: str, wait: float) -> Release:
@@ -162,6 +163,12 @@ class Work:
         """The next turn: connections are spread over the interval by their id."""
         every = self.shell.settings.poll_seconds
         return next_turn(self.shell.clock.now(), every=every, connection_id=connection_id)
+
+
+def _asked_to_wait(error: stripe.StripeError | PollerError) -> float:
+    """Seconds that the answer behind an error asked to be left alone."""
+    headers = error.headers if isinstance(error, stripe.StripeError) else None
+    return asked_to_wait(headers or {})
 
 
 def next_turn(now: datetime, *, every: int, connection_id: str) -> datetime:

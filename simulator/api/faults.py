@@ -22,7 +22,8 @@ empty      200 and nothing                              hang      no answer for 
 garbage    200 and JSON that does not end               slow      the answer, `seconds` later
 redirect   302 to `location`
 401 403 ip as a revoked key, a missing `permission` (the operation's own), a wrong address get it
-429 lock   too many requests, for `reason`; an object that another request holds
+429 lock   too many requests, for `reason`; an object that another request holds. With `seconds`, when to come back, as
+           servers like Stripe's say it in Retry-After
 400 404 409 500 502 503 504                             as Stripe answers them
 act        the director's order `act` is carried out before the answer, as if somebody did it that instant
 delete_cursor   the customer that the request's `starting_after` names is deleted before the answer
@@ -146,7 +147,9 @@ _BROKEN = "An unknown error occurred. Please contact us at https://support.strip
 def error_of(fault: Fault, key: Key, *, permission: str, account: str) -> ApiError | None:
     """The error answer of a fault that is one; `permission` is what the operation needs."""
     if fault.kind in {"429", "lock"}:
-        return limited("lock" if fault.kind == "lock" else fault.reason)
+        refusal = limited("lock" if fault.kind == "lock" else fault.reason)
+        refusal.headers |= {} if fault.seconds is None else {"Retry-After": str(int(fault.seconds))}
+        return refusal
     if fault.kind == "401":
         return ApiError(401, f"Invalid API Key provided: {key.masked()}")
     if fault.kind == "403":

@@ -26,7 +26,9 @@ API_VERSION = "2025-08-27.basil"
 USER_AGENT = "DropFix/0.1"
 ATTEMPTS = 4
 LONGEST_ASKED = 30.0
-"""Seconds: whoever asks for a longer pause is left alone until the connection is taken up again."""
+"""Seconds that a request waits where an answer asks for a pause: who asks for a longer one is not asked again by it,
+and the connection is left alone for so long."""
+LONGEST_KEPT = 3600.0
 FORGOTTEN_HEADERS = frozenset({"user-agent", "x-stripe-client-user-agent", "x-stripe-client-telemetry"})
 
 
@@ -103,9 +105,9 @@ class Caller:
                 if attempt >= ATTEMPTS:
                     raise
             else:
-                if attempt >= ATTEMPTS or not _passes(answer):
-                    return answer
                 at_least = asked_to_wait(answer.headers)
+                if attempt >= ATTEMPTS or not _passes(answer) or at_least > LONGEST_ASKED:
+                    return answer
             await asyncio.sleep(max(at_least, full_jitter(attempt, draw=random.random)))
 
     async def _once(self, url: str, headers: Mapping[str, str], purpose: str) -> Answer:
@@ -170,19 +172,20 @@ def _own(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _passes(answer: Answer) -> bool:
-    """Whether another attempt may succeed; Stripe can say that it will not."""
-    if answer.headers.get("stripe-should-retry") == "false":
-        return False
+    """Whether another attempt may succeed; where Stripe says so itself, that counts."""
+    said = answer.headers.get("stripe-should-retry")
+    if said in {"true", "false"}:
+        return said == "true" and answer.status >= 400
     return answer.status == 429 or answer.status >= 500
 
 
 def asked_to_wait(headers: Mapping[str, str]) -> float:
-    """Seconds that an answer asks to wait, at most `LONGEST_ASKED`; 0 where it asks nothing that is understood.
+    """Seconds that an answer asks to wait, at most `LONGEST_KEPT`; 0 where it asks nothing that is understood.
 
     Stripe sends no Retry-After at present, other servers do.
     """
     text = headers.get("retry-after", "")
-    return min(float(text), LONGEST_ASKED) if text.isdecimal() else 0.0
+    return min(float(text), LONGEST_KEPT) if text.isdecimal() else 0.0
 
 
 def _reason(failure: httpx.HTTPError) -> str:

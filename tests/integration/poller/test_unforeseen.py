@@ -9,6 +9,7 @@ import pytest
 
 from bench.polled import PolledAccount, polled_account
 from services.poller.steady.poll import Poll
+from simulator.api.faults import Fault
 from simulator.api.limits import Rates
 from simulator.app import ServerSettings, simulate
 from simulator.clock import ManualClock
@@ -49,6 +50,17 @@ def test_a_fault_of_our_own_is_said_on_the_card_and_the_connection_is_tried_agai
         account.poll()
         said = account.said()
         assert (said["state"], said["reason"], said["last_error"]) == ("live", None, None)
+
+
+def test_a_server_that_asks_for_a_long_pause_is_left_alone_for_so_long(database_url: str, tmp_path: Path) -> None:
+    with small_account(database_url, tmp_path, key="full") as account:
+        account.simulator.faults.faults = [Fault(kind="429", seconds=600)]
+        asked = account.rows("SELECT count(*) FROM poller.api_calls")[0][0]
+        account.move_to(account.now + 300)
+        account.poll()
+        assert account.rows("SELECT count(*) - %s FROM poller.api_calls", asked) == [(1,)]
+        assert account.rows("SELECT retry_at - now() > interval '590 s' FROM poller.connections") == [(True,)]
+        assert "slow down" in account.said()["reason"]
 
 
 def test_what_is_due_and_may_not_be_read_does_not_hold_up_what_may(database_url: str, tmp_path: Path) -> None:

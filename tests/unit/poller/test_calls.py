@@ -12,7 +12,7 @@ import stripe
 from services.poller.connecting.connect import identify
 from services.poller.errors import PollerError, Refused, Stopped, UnreadableAnswer
 from services.poller.reading import calls
-from services.poller.reading.calls import API_VERSION, ATTEMPTS, LONGEST_ASKED, asked_to_wait
+from services.poller.reading.calls import API_VERSION, ATTEMPTS, LONGEST_ASKED, LONGEST_KEPT, asked_to_wait
 from services.poller.reading.capabilities import warnings
 from services.poller.reading.failures import Action, Failure, explain
 from services.poller.reading.limits import ENDPOINT_PER_SECOND
@@ -178,7 +178,7 @@ def test_a_server_that_says_not_to_try_again_is_not_asked_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("3", 3.0), ("600", LONGEST_ASKED), ("", 0.0), ("soon", 0.0), ("-1", 0.0)]
+    ("text", "seconds"), [("3", 3.0), ("600", 600.0), ("90000", LONGEST_KEPT), ("", 0.0), ("soon", 0.0), ("-1", 0.0)]
 )
 def test_a_pause_that_an_answer_asks_for_is_kept_within_bounds(text: str, seconds: float) -> None:
     assert asked_to_wait({"retry-after": text}) == seconds
@@ -196,6 +196,22 @@ def test_a_pause_that_is_asked_for_is_made(monkeypatch: pytest.MonkeyPatch) -> N
     )
     page_of(Server(lambda _: next(answers)))
     assert pauses[0] == 7.0
+
+
+def test_who_asks_for_a_longer_pause_than_a_request_can_wait_is_not_asked_again_by_it() -> None:
+    longer = str(int(LONGEST_ASKED) + 1)
+    server = Server(says(429, error("invalid_request_error", "slow", code="rate_limit"), **{"Retry-After": longer}))
+    with pytest.raises(stripe.RateLimitError) as raised:
+        page_of(server)
+    assert len(server.asked) == 1
+    assert asked_to_wait(raised.value.headers or {}) == float(longer)
+
+
+def test_what_the_server_says_may_be_tried_again_is_tried_again() -> None:
+    busy = error("invalid_request_error", "locked", code="lock_timeout")
+    server = Server(says(409, busy, **{"stripe-should-retry": "true"}))
+    failure_of(server)
+    assert len(server.asked) == ATTEMPTS
 
 
 def test_the_sdk_neither_retries_by_itself_nor_tells_stripe_of_the_machine() -> None:
