@@ -16,6 +16,7 @@ FETCHED = 5000
 
 _KEYED = sql.SQL("SELECT concat_ws(chr(31), {key}) AS row_key, {columns} FROM {table} WHERE {where}")
 _HASHES = sql.SQL('SELECT row_key, md5(ROW({columns})::text) FROM ({keyed}) AS k ORDER BY row_key COLLATE "C", 2')
+_SUMS = sql.SQL("(SELECT {key}, {named} FROM {table} GROUP BY {key} HAVING {any}) AS s")
 _ROW = sql.SQL("SELECT to_jsonb(k) - 'row_key' FROM ({keyed}) AS k WHERE row_key = %s ORDER BY 1 LIMIT 1")
 
 Hashed = tuple[str, str]
@@ -102,8 +103,18 @@ def _keyed(table: Compared) -> sql.Composed:
     return _KEYED.format(
         key=_names(table.key),
         columns=_names(table.columns),
-        table=sql.Identifier(table.table),
+        table=_sums(table) if table.summed else sql.Identifier(table.table),
         where=sql.SQL(table.where),
+    )
+
+
+def _sums(table: Compared) -> sql.Composed:
+    amounts = [sql.Identifier(name) for name in table.columns if name not in table.key]
+    return _SUMS.format(
+        key=_names(table.key),
+        named=sql.SQL(", ").join(sql.SQL("sum({0}) AS {0}").format(amount) for amount in amounts),
+        table=sql.Identifier(table.table),
+        any=sql.SQL(" OR ").join(sql.SQL("sum({}) <> 0").format(amount) for amount in amounts),
     )
 
 

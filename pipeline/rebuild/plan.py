@@ -14,13 +14,15 @@ class Compared:
     """A table, and the columns that its contract names: what any order of the same records gives.
 
     Outside of it are offsets, recorded times, and what was withdrawn or corrected. `key` names a row within them;
-    `where` leaves rows out.
+    `where` leaves rows out. `summed`: the columns beside the key are summed, whichever rows of a key they are kept in;
+    a key whose sums are all 0 is left out.
     """
 
     table: str
     key: tuple[str, ...]
     columns: tuple[str, ...]
     where: LiteralString = "true"
+    summed: bool = False
 
 
 Carry = Callable[[Connection, str, str], Sequence[str]]
@@ -31,6 +33,14 @@ tables know. Gives the subjects of which something else was published than follo
 """
 
 
+Prepare = Callable[[Connection], None]
+"""Something done to the shadow, whose schema is the search path."""
+
+
+def as_it_is(_: Connection) -> None:
+    """Of a service that keeps nothing beside its rows."""
+
+
 def nothing_was_told(_: Connection, __: str, ___: str) -> Sequence[str]:
     """Of a service that publishes nothing."""
     return ()
@@ -38,12 +48,18 @@ def nothing_was_told(_: Connection, __: str, ___: str) -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a service is rebuilt."""
+    """How a service is rebuilt.
+
+    `made`: once the shadow is made, before anything is in it. `summed`: what its other tables add up to, anew; before
+    they are compared, and before they take the place of live ones that differ.
+    """
 
     schema: ServiceSchema
     processor: Callable[[], Processor[Any]]
     tables: tuple[Compared, ...]
     carry: Carry = nothing_was_told
+    made: Prepare = as_it_is
+    summed: Prepare = as_it_is
 
     @property
     def live(self) -> str:

@@ -73,6 +73,8 @@ class Rebuild:
             conn.execute(statement.format(*map(sql.Identifier, (self.plan.shadow, self.plan.schema.role.name))))
         without_views = replace(self.plan.schema, folders=self.plan.schema.folders[:-1])
         apply_folders(self.admin_url, without_views, schema=self.plan.shadow)
+        with self._connect(self.plan.shadow) as conn:
+            self.plan.made(conn)
 
     def exists(self) -> bool:
         """Whether there is a shadow to go on with."""
@@ -115,17 +117,26 @@ class Rebuild:
                 subjects = self.plan.carry(conn, self.plan.live, self.plan.shadow)
                 if as_correction:
                     wake_again(conn, self.plan.shadow, subjects, self.now())
+                    self._sum_again(conn)
                 exchange(conn, self.plan)
             except psycopg.errors.LockNotAvailable as error:
                 raise RebuildError(
                     f"the tables of {self.plan.live} are in use for too long (a long query?): try again"
                 ) from error
 
+    def _sum_again(self, conn: Connection) -> None:
+        """What the live tables added up to may be what differs."""
+        search_path = sql.SQL("SET LOCAL search_path = {}")
+        conn.execute(search_path.format(sql.Identifier(self.plan.shadow)))
+        self.plan.summed(conn)
+        conn.execute(search_path.format(sql.Identifier(self.plan.live)))
+
     def _verify_once(self) -> tuple[TableResult, ...]:
         with self._connect(self.plan.live) as live:
             live.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             self._bring_to(Target.of_tables(live), self.progressed)
             with self._connect(self.plan.shadow) as shadow:
+                self.plan.summed(shadow)
                 return compare(live, shadow, self.plan.tables)
 
     def _bring_to(self, target: Target, progressed: Callable[[ReplayProgress], None]) -> ReplayProgress:

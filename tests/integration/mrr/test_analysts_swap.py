@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.apply import Applier
 from pipeline.offsets import Position, store_positions
+from pipeline.rebuild.compare import compare
 from pipeline.rebuild.shadow import Rebuild
 from pipeline.rebuild.swap import exchange
 from pipeline.records import LogPartition, Record
@@ -60,8 +61,22 @@ def fill(tables: Tables, records: list[Record]) -> None:
     session.close()
 
 
-def test_the_answers_of_both_times_are_the_same_after_a_swap(tables: Tables) -> None:
-    company = found(seed=11, now=int((NOW - timedelta(days=200)).timestamp()), growth=Growth(customers=80))
+def compared(tables: Tables) -> dict[str, int]:
+    """How many rows of each table differ, of those that do."""
+    with rebuilt(tables, "mrr") as live, rebuilt(tables, PLAN.shadow) as shadow:
+        PLAN.summed(shadow)
+        results = compare(live, shadow, PLAN.tables)
+    assert all(result.live_rows > 0 for result in results if result.table in {"days", "months"})
+    return {result.table: result.different for result in results if result.different}
+
+
+def rebuilt(tables: Tables, schema: str) -> psycopg.Connection[Any]:
+    return psycopg.connect(tables.url, options=f"-c search_path={schema} -c timezone=UTC")
+
+
+def lived(tables: Tables, *, customers: int = 80) -> tuple[Feed, list[Record]]:
+    """A company's half year, in the tables; its records as they lie in the log."""
+    company = found(seed=11, now=int((NOW - timedelta(days=200)).timestamp()), growth=Growth(customers=customers))
     feed = Feed(company)
     records = list(feed.backfill(invoices_since=company.world.now - 90 * DAY))
     Random(5).shuffle(records)
@@ -69,7 +84,31 @@ def test_the_answers_of_both_times_are_the_same_after_a_swap(tables: Tables) -> 
         company.world.advance(company.world.now + 10 * DAY)
         records += feed.changes(set(range(len(company.world.customers))))
     records.append(decision_record("workspace.settings", {"timezone": "Asia/Tokyo"}, at=NOW, workspace=WORKSPACE))
-    logged = tables.apply(records, batch=40)
+    return feed, tables.apply(records, batch=40)
+
+
+@pytest.mark.parametrize("table", ["days", "months"])
+def test_what_analysts_read_is_compared_with_the_sums_of_the_rebuilt_ledger(tables: Tables, table: str) -> None:
+    _, logged = lived(tables)
+    rebuild = Rebuild(PLAN, tables.url, Broker("127.0.0.1:1"), lambda: NOW)
+    rebuild.make()
+    fill(tables, logged)
+    assert compared(tables) == {}
+    with rebuilt(tables, "mrr") as live:
+        live.execute(f"UPDATE {table} SET churn = churn + 1 WHERE ctid = (SELECT min(ctid) FROM {table})".encode())
+    assert compared(tables) == {table: 1}
+
+
+def test_a_shadow_adds_nothing_up_until_it_is_asked_for(tables: Tables) -> None:
+    _, logged = lived(tables, customers=8)
+    Rebuild(PLAN, tables.url, Broker("127.0.0.1:1"), lambda: NOW).make()
+    fill(tables, logged)
+    counts = "SELECT count(*) > 0, (SELECT count(*) FROM mrr_shadow.days), (SELECT count(*) FROM mrr_shadow.months)"
+    assert tables.rows(f"{counts} FROM mrr_shadow.movements") == [(True, 0, 0)]
+
+
+def test_the_answers_of_both_times_are_the_same_after_a_swap(tables: Tables) -> None:
+    feed, logged = lived(tables)
     before = answers(tables)
     assert any(before["20 weeks ago"])
     rebuild = Rebuild(PLAN, tables.url, Broker("127.0.0.1:1"), lambda: NOW)
@@ -79,7 +118,8 @@ def test_the_answers_of_both_times_are_the_same_after_a_swap(tables: Tables) -> 
         PLAN.carry(conn, PLAN.live, PLAN.shadow)
         exchange(conn, PLAN)
     assert answers(tables) == before
-    late = feed.changes(set(range(len(company.world.customers))))
-    tables.apply(list(late))
+    world = feed.company.world
+    world.advance(world.now + 10 * DAY)
+    assert tables.apply(feed.changes(set(range(len(world.customers)))))
     total = "SELECT currency, sum(mrr)::bigint FROM analytics.mrr_by_customer GROUP BY 1 ORDER BY 1"
     assert tables.rows("SELECT currency, mrr FROM analytics.mrr_as_of('2026-06-01') ORDER BY 1") == tables.rows(total)

@@ -199,6 +199,28 @@ def test_what_mrr_reported_stays_and_the_difference_is_told_as_corrections_after
     assert unequal(service.rebuild.verify()) == []
 
 
+def test_days_that_are_not_what_the_ledger_adds_up_to_are_told_and_mended(
+    run_service: RunService, account: Account
+) -> None:
+    service = run_service("mrr")
+    service.consumer.produce(account.observer.look())
+    service.consumer.settle()
+    sums = "SELECT sum(new), sum(churn), count(*) FROM days"
+    before = service.consumer.rows(sums)
+    _execute(service, "UPDATE days SET churn = churn - 7 WHERE ctid = (SELECT min(ctid) FROM days)")
+    told = service.dropfix("rebuild", "mrr", "--swap", "--json")
+    assert told.returncode == CHECK_FAILED, told.stderr
+    different = {table["table"]: table["different"] for table in json.loads(told.stdout)["tables"]}
+    assert {table: count for table, count in different.items() if count} == {"days": 1}
+    mended = service.dropfix("rebuild", "mrr", "--resume", "--swap", "--as-correction")
+    assert mended.returncode == 0, mended.stderr
+    assert service.consumer.rows(sums) == before
+    account.pass_time(20)
+    service.consumer.produce(account.observer.look())
+    service.consumer.settle()
+    assert service.consumer.rows(_OF_THE_LAST_DAY) == service.consumer.rows(_BY_CURRENCY)
+
+
 def test_a_comparison_from_the_topics_is_the_one_from_the_facts_that_are_kept(
     make_service: RunService, account: Account, tmp_path: Path
 ) -> None:
