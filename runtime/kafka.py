@@ -22,7 +22,8 @@ RECONNECT_BACKOFF_MAX_MS = 1_000
 REQUEST_TIMEOUT_MS = 15_000
 DELIVERY_TIMEOUT_MS = 60_000
 LINGER_MS = 5
-BATCH_BYTES = 65_536
+BATCH_BYTES = 262_144
+"""A broker that flushes every batch spends half as much on batches of this size as on batches of 64 KB."""
 ANSWER_TIMEOUT_MS = 6_000
 """How long whoever waits at a command waits for a broker that may be dead."""
 

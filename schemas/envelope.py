@@ -51,14 +51,16 @@ class Envelope:
 
     def headers(self) -> Headers:
         """The Kafka headers, in a fixed order."""
+        own = own_headers(id=self.id, subject=self.subject, object_id=self.object_id)
+        return own + self.shared_headers()
+
+    def shared_headers(self) -> Headers:
+        """The headers without those that tell this record from another of the same cause."""
         pairs = {
             "ce_specversion": SPEC_VERSION,
-            "ce_id": self.id,
             "ce_source": self.source,
             "ce_type": self.type,
             "ce_time": format_time(self.time),
-            "ce_subject": self.object_id or self.subject,
-            "ce_partitionkey": self.subject,
             "ce_workspaceid": self.workspace_id,
         }
         if self.connection_id is not None:
@@ -66,6 +68,16 @@ class Envelope:
         pairs["content-type"] = CONTENT_TYPE
         pairs.update({f"ce_{name}": value for name, value in self.extra.items()})
         return tuple((name, value.encode()) for name, value in pairs.items())
+
+
+def own_headers(*, id: str, subject: str, object_id: str = "") -> Headers:
+    """The headers that are a record's own: its id, what it is about (the subject where no object is named), its
+    subject."""
+    return (
+        ("ce_id", id.encode()),
+        ("ce_subject", (object_id or subject).encode()),
+        ("ce_partitionkey", subject.encode()),
+    )
 
 
 _OWN = frozenset(

@@ -23,18 +23,18 @@ from schemas.catalogue import RAW_TOPICS
 from services.poller.first_sync.first_minute import tasks
 from services.poller.kinds import KINDS
 from services.poller.publishing.changes import Reading, Seen, fold
-from services.poller.publishing.publish import Identity, Ready, ready
+from services.poller.publishing.records import Origin, Ready, ready
 from services.poller.reading.capabilities import Capabilities
 from services.poller.reading.pages import read_page
 from services.poller.reading.queries import Query, encode
-from services.poller.store import Owner
 from simulator.app import Simulator, simulate
 
 CUSTOMERS = 300
 RUNS = 40
 GOAL_MS = 5.0
 LISTS = ("customers", "running", "invoices", "charges", "payment_intents")
-_IDENTITY = Identity(Owner("con_bench", "ws_bench", 1), "acct_1", livemode=True, connected_at=2_000_000_000)
+_ORIGIN = Origin("con_bench", "ws_bench", "acct_1", livemode=True)
+_CONNECTED_AT = 2_000_000_000
 _READING = Reading(version=1 << 20, closed=2 << 20, observed_at=datetime(2026, 1, 1, tzinfo=UTC))
 
 
@@ -83,8 +83,7 @@ def _records(page: _Page) -> list[Ready]:
     """All that happens between the bytes and the producer."""
     read = read_page(page.body, page.query.kind, page.query.expand_in_list)
     seen = [Seen(one, _READING) for one in read.objects]
-    outcome = fold({}, seen, connection_id="con_bench", connected_at=_IDENTITY.connected_at)
-    return [ready(record, _IDENTITY) for record in outcome.records]
+    return ready(fold({}, seen, connection_id="con_bench", connected_at=_CONNECTED_AT).records, _ORIGIN)
 
 
 def _median_ms(work: Callable[[], object]) -> float:

@@ -12,8 +12,8 @@ from services.poller.first_sync.first_minute import STAGES, URGENT, Stage, Task
 from services.poller.first_sync.ranges import Shard
 
 READERS_PER_LIST = 6
-UNPUBLISHED_AT_MOST = 32
-UNPUBLISHED_OF_HISTORY = 16
+UNPUBLISHED_AT_MOST = 48
+UNPUBLISHED_OF_HISTORY = 32
 """Pages that may wait to be published: they are held in memory, and what is urgent waits behind them."""
 
 

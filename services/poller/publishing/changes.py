@@ -86,6 +86,11 @@ class Outcome:
     touched: tuple[tuple[str, Known], ...]
     disputed: tuple[tuple[Kind, str], ...]
 
+    @property
+    def known(self) -> dict[str, Known]:
+        """What is known of these objects once the outcome is written."""
+        return {**{row.object_id: row.known for row in self.changed}, **dict(self.touched)}
+
 
 def fold(known: Mapping[str, Known], seen: Iterable[Seen], *, connection_id: str, connected_at: int) -> Outcome:
     """Apply reads, oldest version first, to what is known.

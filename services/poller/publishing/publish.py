@@ -1,13 +1,15 @@
 """From what was seen to what is written down: publish, wait for Kafka, then commit rows and cursors.
 
 The order is the guarantee. Records are sent and acknowledged before anything in PostgreSQL moves, so a crash in
-between reads the same pages again and publishes the same ids; nothing that was read can be lost. One group of pages
-is worked at a time, so that the same object on two pages is told apart from news; pages that arrive meanwhile form
-the next group and share its acknowledgement and its commit.
+between reads the same pages again and publishes the same ids; nothing that was read can be lost. Pages that wait form
+a group, which shares its acknowledgement and its commit. While Kafka and PostgreSQL are waited for, the next group is
+sent: it is folded into what the group before it will have written, so that the same object on two pages is told apart
+from news. Groups are committed in their order; where one fails, none after it is committed.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -15,18 +17,20 @@ from typing import Any
 from pipeline.failpoints import failpoint
 from runtime.clock import Clock
 from runtime.database import Connection
+from runtime.kafka import Acknowledgement
 from runtime.metrics import PUBLISHED
-from schemas.catalogue import RAW_TOPICS, Topic
-from schemas.envelope import Envelope, Headers, RawAttributes
-from schemas.subjects import kept_key, split_subject
+from schemas.catalogue import RAW_TOPICS
+from schemas.subjects import split_subject
 from services.poller.outside import Outside
-from services.poller.publishing.changes import Outcome, RawRecord, Seen, fold
+from services.poller.publishing.changes import Known, Outcome, Seen, fold
+from services.poller.publishing.records import Origin, ready
 from services.poller.store import Owner, fence, known_objects, subjects_of, write_outcome
+from services.poller.together import first_of
 
 Effect = Callable[[Connection], None]
 """What is to be written in the same transaction as the objects: a cursor, a shard, a status."""
 
-GROUP_PAGES = 8
+GROUP_PAGES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +44,25 @@ class Identity:
     clock_offset: int = 0
     """Seconds from our clock to the server's."""
 
+    @property
+    def origin(self) -> Origin:
+        return Origin(self.owner.connection_id, self.owner.workspace_id, self.account_id, self.livemode)
+
 
 @dataclass
 class _Batch:
     seen: tuple[Seen, ...]
     effects: tuple[Effect, ...]
     done: asyncio.Future[Outcome] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A group whose records Kafka has been given."""
+
+    group: Sequence[_Batch]
+    outcome: Outcome
+    acknowledgements: Sequence[Acknowledgement]
 
 
 class Publisher:
@@ -56,6 +73,7 @@ class Publisher:
         self._identity = identity
         self._clock = clock
         self._queue: asyncio.Queue[_Batch] = asyncio.Queue()
+        self._uncommitted: Mapping[str, Known] = {}
         self._worker: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Publisher":
@@ -85,47 +103,74 @@ class Publisher:
         return batch.done.result()
 
     async def _work(self) -> None:
-        while True:
-            group = [await self._queue.get()]
-            while len(group) < GROUP_PAGES and not self._queue.empty():
-                group.append(self._queue.get_nowait())
-            outcome = await self._outside.run(partial(self._settle, group))
-            for batch in group:
-                if not batch.done.done():
-                    batch.done.set_result(outcome)
+        """Send group after group; while one is sent, the one before it is acknowledged and committed."""
+        try:
+            async with asyncio.TaskGroup() as committing:
+                before: asyncio.Task[None] | None = None
+                while True:
+                    sent = await self._send_next(before)
+                    if before is not None:
+                        await before
+                    self._uncommitted = sent.outcome.known
+                    before = committing.create_task(self._commit(sent))
+        except BaseExceptionGroup as failures:
+            raise first_of(failures) from None
 
-    def _settle(self, group: Sequence[_Batch], conn: Connection) -> Outcome:
+    async def _send_next(self, before: asyncio.Task[None] | None) -> _Sent:
+        group = await self._next_group()
+        try:
+            return await self._outside.run(partial(self._send, group, self._uncommitted))
+        except Exception:
+            if before is not None:
+                await asyncio.wait({before})  # what was sent before this failed is still committed
+            raise
+
+    async def _next_group(self) -> list[_Batch]:
+        group = [await self._queue.get()]
+        while len(group) < GROUP_PAGES and not self._queue.empty():
+            group.append(self._queue.get_nowait())
+        return group
+
+    def _send(self, group: Sequence[_Batch], uncommitted: Mapping[str, Known], conn: Connection) -> _Sent:
+        """Fold a group into what is known, of which the group before may not be committed yet, and give its records
+        to Kafka."""
         identity = self._identity
-        seen = _with_customers(conn, identity.owner.connection_id, [one for batch in group for one in batch.seen])
-        known = known_objects(conn, identity.owner.connection_id, {one.object.id for one in seen})
+        connection_id = identity.owner.connection_id
+        seen = _with_customers(conn, connection_id, [one for batch in group for one in batch.seen])
+        ids = {one.object.id for one in seen}
+        known = known_objects(conn, connection_id, ids)
+        known.update((object_id, uncommitted[object_id]) for object_id in ids & uncommitted.keys())
         conn.commit()  # no transaction stays open while Kafka is waited for
-        outcome = fold(known, seen, connection_id=identity.owner.connection_id, connected_at=identity.connected_at)
-        self._send(outcome.records)
+        outcome = fold(known, seen, connection_id=connection_id, connected_at=identity.connected_at)
+        producer = self._outside.producer
+        acknowledgements = [
+            producer.send(one.topic, subject=one.subject, key=one.key, value=one.value, headers=one.headers)
+            for one in ready(outcome.records, identity.origin)
+        ]
+        return _Sent(group, outcome, acknowledgements)
+
+    async def _commit(self, sent: _Sent) -> None:
+        await self._outside.run(partial(self._settle, sent))
+        self._uncommitted = {}
+        for batch in sent.group:
+            if not batch.done.done():
+                batch.done.set_result(sent.outcome)
+
+    def _settle(self, sent: _Sent, conn: Connection) -> None:
+        """Wait for Kafka, then write. No transaction is open before."""
+        self._outside.producer.settle(sent.acknowledgements)
+        for kind, count in Counter(record.kind for record in sent.outcome.records).items():
+            PUBLISHED.labels(RAW_TOPICS[kind].name).inc(count)
         failpoint("poller_after_publish")
-        fence(conn, identity.owner)
-        seen_at = int(self._clock.now().timestamp()) + identity.clock_offset
-        write_outcome(conn, identity.owner, outcome, seen_at=seen_at)
-        for batch in group:
+        fence(conn, self._identity.owner)
+        seen_at = int(self._clock.now().timestamp()) + self._identity.clock_offset
+        write_outcome(conn, self._identity.owner, sent.outcome, seen_at=seen_at)
+        for batch in sent.group:
             for effect in batch.effects:
                 effect(conn)
         failpoint("poller_before_commit")
         conn.commit()
         failpoint("poller_after_commit")
-        return outcome
-
-    def _send(self, records: Sequence[RawRecord]) -> None:
-        if not records:
-            return
-        producer = self._outside.producer
-        made = [ready(record, self._identity) for record in records]
-        producer.settle(
-            [
-                producer.send(one.topic, subject=one.subject, key=one.key, value=one.value, headers=one.headers)
-                for one in made
-            ]
-        )
-        for record in records:
-            PUBLISHED.labels(RAW_TOPICS[record.kind].name).inc()
 
 
 def _with_customers(conn: Connection, connection_id: str, seen: list[Seen]) -> list[Seen]:
@@ -141,48 +186,3 @@ def _of_charge(one: Seen, subject: str | None) -> Seen:
     if one.object.kind != "dispute" or subject is None:
         return one
     return replace(one, object=replace(one.object, customer=split_subject(subject)[1]))
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A record as the producer takes it."""
-
-    topic: Topic
-    subject: str
-    key: str
-    value: bytes
-    headers: Headers
-
-
-def ready(record: RawRecord, identity: Identity) -> Ready:
-    """Where a record goes and what it says of itself."""
-    return Ready(
-        topic=RAW_TOPICS[record.kind],
-        subject=record.subject,
-        key=kept_key(record.subject, record.object_id, record.version),
-        value=record.value,
-        headers=envelope_of(record, identity).headers(),
-    )
-
-
-def envelope_of(record: RawRecord, identity: Identity) -> Envelope:
-    """The CloudEvents attributes of a raw record."""
-    attributes = RawAttributes(
-        change=record.change,
-        account=identity.account_id or "",
-        livemode=identity.livemode,
-        observed_at=record.observed_at,
-        expanded=record.expanded,
-        version=record.version,
-    )
-    return Envelope(
-        id=record.id,
-        source=f"/stripe/{identity.account_id or identity.owner.connection_id}",
-        type=RAW_TOPICS[record.kind].name,
-        time=record.observed_at,
-        subject=record.subject,
-        object_id=record.object_id,
-        workspace_id=identity.owner.workspace_id,
-        connection_id=identity.owner.connection_id,
-        extra=attributes.extra(),
-    )
