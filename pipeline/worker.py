@@ -1,6 +1,7 @@
 """The whole life of a consumer process: connect, lease a slot, check, seek, consume, relay, fire timers, drain."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
 from threading import Event
 from typing import Any, Literal, TypeVar
@@ -54,45 +55,92 @@ def run_consumer(
     topics must exist. Whoever else in the process writes to its outbox sets `written`. A fault that is neither a bad
     record nor passing ends the process at once, with code 1.
     """
-    database = Database(
-        url=settings.database_url.get_secret_value(), schema=processor.group, application=f"dropfix-{processor.group}"
-    )
-    broker = Broker.of(settings)
-    slot = Slot(database, f"{broker.prefix}{processor.group}")
-    log_reader = LogReader(broker, client_id=f"{processor.group}-log")
-    relay = Relay(database, broker, failed=end_process, woken=written)
-    session = Session(database)
-    applier = Applier(processor, session, now=frame.clock.now, dead_letter_limit=dead_letter_limit)
+    worker = _Worker.of(processor, settings, frame, dead_letter_limit=dead_letter_limit, written=written)
     try:
-        number = _patiently(slot.lease, frame, "slot")
-        topics = inputs_of(processor)
-        _patiently(lambda: _must_exist(log_reader, topics), frame, "topics")
-        if number is None or frame.stopping.is_set():
-            return
-        relay.start()
-        _patiently(lambda: read_first(applier, broker, log_reader, topics), frame, "decisions")
-        engine = Engine(
-            applier,
-            topics=topics,
-            log_reader=log_reader,
-            relay=relay,
-            slot=slot,
-            clock=frame.clock,
-            health=frame.health,
-        )
-        instance_id = f"{broker.prefix}{processor.group}-{number}"
-        log.info("consuming", source=source, instance_id=instance_id, topics=[topic.name for topic in topics])
-        make_source(source, broker, group=processor.group, topics=topics, instance_id=instance_id).run(
-            engine, frame.stopping
-        )
-        relay.stop()
+        worker.run(source)
     except Exception as error:
         end_process(error)
         raise
     finally:
-        session.close()
-        log_reader.close()
-        slot.release()
+        worker.close()
+
+
+@dataclass(frozen=True)
+class _Worker:
+    """What a consumer process is made of."""
+
+    frame: Frame
+    broker: Broker
+    slot: Slot
+    log_reader: LogReader
+    relay: Relay
+    applier: Applier
+    topics: tuple[Topic, ...]
+
+    @classmethod
+    def of(
+        cls,
+        processor: Processor[Any],
+        settings: ServiceSettings,
+        frame: Frame,
+        *,
+        dead_letter_limit: DeadLetterLimit | None,
+        written: Event | None,
+    ) -> "_Worker":
+        group, broker = processor.group, Broker.of(settings)
+        database = Database(url=settings.database_url.get_secret_value(), schema=group, application=f"dropfix-{group}")
+        return cls(
+            frame=frame,
+            broker=broker,
+            slot=Slot(database, f"{broker.prefix}{group}"),
+            log_reader=LogReader(broker, client_id=f"{group}-log"),
+            relay=Relay(database, broker, failed=end_process, woken=written),
+            applier=Applier(processor, Session(database), now=frame.clock.now, dead_letter_limit=dead_letter_limit),
+            topics=inputs_of(processor),
+        )
+
+    def run(self, source: SourceName) -> None:
+        """Wait for what it needs, read decisions, then consume until it is to stop."""
+        number = _patiently(self.slot.lease, self.frame, "slot")
+        _patiently(self._topics_exist, self.frame, "topics")
+        if number is None or self.frame.stopping.is_set():
+            return
+        self.relay.start()
+        _patiently(self._read_first, self.frame, "decisions")
+        self._consume(source, number)
+        self.relay.stop()
+
+    def close(self) -> None:
+        """Let go of the connections, and of the slot."""
+        self.applier.session.close()
+        self.log_reader.close()
+        self.slot.release()
+
+    def _topics_exist(self) -> None:
+        names = [topic.name for topic in self.topics]
+        if missing := set(names) - set(self.log_reader.topic_ids(names)):
+            raise PassingFault(
+                f"these topics do not exist yet: {', '.join(sorted(missing))}; `dropfix migrate` makes them"
+            )
+
+    def _read_first(self) -> int:
+        return read_first(self.applier, self.broker, self.log_reader, self.topics)
+
+    def _consume(self, source: SourceName, number: int) -> None:
+        group = self.applier.processor.group
+        engine = Engine(
+            self.applier,
+            topics=self.topics,
+            log_reader=self.log_reader,
+            relay=self.relay,
+            slot=self.slot,
+            clock=self.frame.clock,
+            health=self.frame.health,
+        )
+        instance_id = f"{self.broker.prefix}{group}-{number}"
+        log.info("consuming", source=source, instance_id=instance_id, topics=[topic.name for topic in self.topics])
+        records = make_source(source, self.broker, group=group, topics=self.topics, instance_id=instance_id)
+        records.run(engine, self.frame.stopping)
 
 
 def make_source(
@@ -102,12 +150,6 @@ def make_source(
     module, cls = SOURCES[name]
     source: Source = getattr(import_module(module), cls)(broker, group=group, topics=topics, instance_id=instance_id)
     return source
-
-
-def _must_exist(log_reader: LogReader, topics: tuple[Topic, ...]) -> None:
-    missing = {topic.name for topic in topics} - set(log_reader.topic_ids([topic.name for topic in topics]))
-    if missing:
-        raise PassingFault(f"these topics do not exist yet: {', '.join(sorted(missing))}; `dropfix migrate` makes them")
 
 
 def _patiently(attempt: Callable[[], T], frame: Frame, what: str) -> T | None:

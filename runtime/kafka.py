@@ -145,13 +145,17 @@ class Producer:
 
 
 def create_topics(broker: Broker, topics: Sequence[Topic], *, replication: int = 1) -> list[str]:
-    """Create the topics that are missing; returns their names on the broker. Never changes one that is there."""
+    """Create the topics that are missing; returns their names on the broker. Never changes one that is there.
+
+    Every partition of all of `topics` has a leader then, whoever made them. Raises BrokerError.
+    """
     admin = _admin(broker)
     try:
         there = {described["name"] for described in admin.describe_topics()}
         missing = [topic for topic in topics if topic.full_name(broker.prefix) not in there]
         if missing:
             _create(admin, broker, missing, replication)
+        admin.wait_for_topics([topic.full_name(broker.prefix) for topic in topics], timeout_ms=TOPICS_READY_MS)
         return [topic.full_name(broker.prefix) for topic in missing]
     except kafka.errors.KafkaError as error:
         raise BrokerError(f"topics could not be created at {broker.bootstrap_servers}: {error!r}") from error
@@ -171,7 +175,6 @@ def _create(admin: Any, broker: Broker, topics: Sequence[Topic], replication: in
     ]
     try:
         admin.create_topics(wanted, timeout_ms=30_000)
-        admin.wait_for_topics([topic.name for topic in wanted], timeout_ms=TOPICS_READY_MS)
     except kafka.errors.TopicAlreadyExistsError:
         if len(wanted) == 1:
             return  # another process created it between the look and the call
