@@ -218,7 +218,7 @@ def _billed_for(item: Item, told: dict[str, Line]) -> int:
 def _taxes(items: Iterable[Item], told: dict[str, Line]) -> Iterator[tuple[str, Line]]:
     for item in items:
         line = told.get(item.id)
-        if not item.tax and line is not None and line.tax and line.amount:
+        if not item.tax and line is not None and line.amount and (line.tax or item.tax_untold):
             yield item.id, line
 
 

@@ -115,11 +115,12 @@ def _items(obj: StripeObject, currency: str, name: str) -> tuple[Item, ...]:
             raise Unreadable(f"{name} has no items")
         members = ({"id": _name(obj), "plan": obj["plan"], "quantity": obj.get("quantity")},)
     rates = _inclusive_rates(obj.get("default_tax_rates"))
-    found = [_item(member, currency, name, rates) for member in members]
+    automatic = path(obj, "automatic_tax", "enabled") is True
+    found = [_item(member, currency, name, rates, automatic=automatic) for member in members]
     return tuple(sorted(found, key=lambda item: item.id))
 
 
-def _item(member: StripeObject, currency: str, name: str, rates: Number) -> Item:
+def _item(member: StripeObject, currency: str, name: str, rates: Number, *, automatic: bool) -> Item:
     item = id_of(member)
     price = price_of(member)
     if not item or price is None:
@@ -127,13 +128,15 @@ def _item(member: StripeObject, currency: str, name: str, rates: Number) -> Item
     where = f"the item {item} of {name}"
     read = _price(price, currency, where)
     own = listed(member.get("tax_rates"))
+    tax = _inclusive_rates(own) if own else rates
     return Item(
         id=item,
         quantity=_quantity(member.get("quantity"), where, metered=read.metered),
         price=read,
         created=_seconds(member.get("created")) or 0,
         discounts=_discounts(member, currency),
-        tax=_inclusive_rates(own) if own else rates,
+        tax=tax,
+        tax_untold=automatic and read.inclusive and not tax,
     )
 
 

@@ -73,7 +73,10 @@ class Discount(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True):
-    """A subscription item. `tax`: the inclusive tax rates of the item, or the subscription's, in per cent."""
+    """A subscription item. `tax`: the inclusive tax rates of the item, or the subscription's, in per cent.
+
+    `tax_untold`: its amount holds a tax that Stripe works out itself, at a rate that only an invoice shows.
+    """
 
     id: str
     quantity: int
@@ -81,6 +84,7 @@ class Item(msgspec.Struct, frozen=True, array_like=True):
     created: int = 0
     discounts: tuple[Discount, ...] = ()
     tax: Number = 0
+    tax_untold: bool = False
 
 
 class SubscriptionTerms(msgspec.Struct, frozen=True, array_like=True):

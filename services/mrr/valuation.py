@@ -33,7 +33,7 @@ class ItemValue:
     """An item's worth: exact minor units a month.
 
     `basis`: by the subscription's own terms; by an invoice, where those could not be read; `unknown` where neither
-    could, so that it is too low by whatever could not be read; `identify` where the product says so.
+    could, so that what could not be read is missing in it, or still in it; `identify` where the product says so.
     """
 
     item: str
@@ -230,11 +230,17 @@ def _take_amount(over: Sequence[tuple[Item, ItemValue]], discount: Discount, pol
 def _take_tax_out(item: Item, worth: ItemValue, evidence: Evidence) -> None:
     rate = fraction(item.tax)
     line = evidence.taxes.get(item.id)
+    if line is None and item.tax_untold:
+        worth.basis = "unknown"
+        worth.how.append(_tax_left_in)
+        return
     billed = Fraction(0) if line is None else Fraction(line.tax, line.amount)
     share = rate / (100 + rate) if rate else billed
     worth.exact *= 1 - share
     if share:
         worth.how.append(partial(_tax_taken_out, rate))
+        if not rate and worth.basis == "subscription":
+            worth.basis = "invoice"
 
 
 def span_of(start: int, end: int) -> tuple[str, int]:
@@ -294,6 +300,10 @@ def _amount_taken(part: Exact, discount: Discount) -> str:
 def _tax_taken_out(rate: Exact) -> str:
     told = f" of {_text(rate)} %" if rate else ", as its latest invoice shows,"
     return f"inclusive tax{told} taken out"
+
+
+def _tax_left_in() -> str:
+    return "the tax in it cannot be read, and no invoice tells it yet: not taken out"
 
 
 def _text(number: Exact) -> str:

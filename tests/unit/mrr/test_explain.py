@@ -65,6 +65,26 @@ def test_an_inclusive_tax_that_invoices_show_is_taken_out_of_a_price_that_leaves
 ) -> None:
     told = Story().see(subscription(item(price(1200, **behaviour))), 0, change="created").see(_taxed(tax, 0), 0)
     assert told.rows(10) == [(0, 0, worth, "new")]
+    assert [one.basis for one in told.play().movements][-1] == ("invoice" if tax else "subscription")
+
+
+def _untold() -> Json:
+    return subscription(item(price(1200, tax_behavior="inclusive")), automatic_tax={"enabled": True})
+
+
+def test_a_tax_that_stripe_works_out_is_marked_until_an_invoice_shows_it() -> None:
+    told = Story().see(_untold(), 0, change="created")
+    (found,) = explain(told.state(), InForce(STRIPE), day(10) * 1_000_000)
+    assert [(one.mrr, one.basis) for one in found.items] == [(1200, "unknown")]
+    assert "cannot be read" in found.items[0].steps[-1]
+
+
+@pytest.mark.parametrize(("tax", "worth", "basis"), [(200, 1000, "invoice"), (0, 1200, "subscription")])
+def test_a_tax_that_stripe_works_out_is_as_its_invoice_shows_it(tax: int, worth: int, basis: str) -> None:
+    told = Story().see(_untold(), 0, change="created").see(_taxed(tax, 0), 0)
+    (found,) = explain(told.state(), InForce(STRIPE), day(10) * 1_000_000)
+    assert [(one.mrr, one.basis) for one in found.items] == [(worth, basis)]
+    assert "unknown" not in {one.basis for one in found.rows[-1:]}
 
 
 def test_the_invoice_of_a_price_that_leaves_its_tax_unsaid_is_among_the_records() -> None:
