@@ -40,6 +40,34 @@ from deploy.embedded.stack import EmbeddedStack, Servers
 from runtime.clock import Anchor, write_clock
 from runtime.kafka import Broker
 
+OwnFolder = Annotated[Path | None, typer.Option(help="Where everything it writes goes; kept between starts.")]
+Customers = Annotated[int, typer.Option(min=1, help="Customers of the simulated company.")]
+Seed = Annotated[int, typer.Option(help="Another seed, another company.")]
+Speed = Annotated[
+    float, typer.Option(min=0, help="Simulated seconds in a second; above 60 time steps from event to event.")
+]
+Headless = Annotated[bool, typer.Option("--headless", help="Do not open the browser.")]
+Check = Annotated[
+    bool, typer.Option("--check", help="Start afresh without a browser, compare the numbers with the truth, and end.")
+]
+CheckAsJson = Annotated[bool, typer.Option("--json", help="With --check: print the result as JSON.")]
+CheckedConsole = Annotated[
+    str | None,
+    typer.Option(
+        envvar=CONSOLE_SETTING,
+        help="With --check: start nothing, and check the deployment of this console, empty or the demo's.",
+    ),
+]
+TokenFile = Annotated[
+    Path | None, typer.Option(envvar=OPERATOR_SETTING, help="With --console: the file of the operator's token.")
+]
+CheckedDatabase = Annotated[
+    str | None, typer.Option(envvar="DATABASE_URL", help="With --console: its database; the operator may look.")
+]
+Simulator = Annotated[
+    str | None, typer.Option(help="With --console: the simulator that its poller reads, as http://host:12111.")
+]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Demo:
@@ -60,34 +88,17 @@ def add_to(app: typer.Typer) -> None:
 
 
 def demo(
-    data_dir: Annotated[Path | None, typer.Option(help="Where everything it writes goes; kept between starts.")] = None,
-    customers: Annotated[int, typer.Option(min=1, help="Customers of the simulated company.")] = 2000,
-    seed: Annotated[int, typer.Option(help="Another seed, another company.")] = 1,
-    speed: Annotated[
-        float, typer.Option(min=0, help="Simulated seconds in a second; above 60 time steps from event to event.")
-    ] = 1.0,
-    headless: Annotated[bool, typer.Option("--headless", help="Do not open the browser.")] = False,
-    check: Annotated[
-        bool,
-        typer.Option("--check", help="Start afresh without a browser, compare the numbers with the truth, and end."),
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="With --check: print the result as JSON.")] = False,
-    console: Annotated[
-        str | None,
-        typer.Option(
-            envvar=CONSOLE_SETTING,
-            help="With --check: start nothing, and check the deployment of this console, empty or the demo's.",
-        ),
-    ] = None,
-    token_file: Annotated[
-        Path | None, typer.Option(envvar=OPERATOR_SETTING, help="With --console: the file of the operator's token.")
-    ] = None,
-    database_url: Annotated[
-        str | None, typer.Option(envvar="DATABASE_URL", help="With --console: its database; the operator may look.")
-    ] = None,
-    stripe: Annotated[
-        str | None, typer.Option(help="With --console: the simulator that its poller reads, as http://host:12111.")
-    ] = None,
+    data_dir: OwnFolder = None,
+    customers: Customers = 2000,
+    seed: Seed = 1,
+    speed: Speed = 1.0,
+    headless: Headless = False,
+    check: Check = False,
+    as_json: CheckAsJson = False,
+    console: CheckedConsole = None,
+    token_file: TokenFile = None,
+    database_url: CheckedDatabase = None,
+    stripe: Simulator = None,
 ) -> None:
     """Show DropFix at work: a real Kafka, PostgreSQL and mail sink, all services, and a simulated Stripe account.
 

@@ -23,33 +23,39 @@ if TYPE_CHECKING:
     from pipeline.replay import ReplayProgress
 
 
+Rebuilt = Annotated[str, typer.Argument(help="mirror, mrr or detector.")]
+Verify = Annotated[bool, typer.Option("--verify", help="Compare row by row; exit code 4 where rows differ.")]
+Swap = Annotated[
+    bool, typer.Option("--swap", help="Verify, then put the rebuilt tables in the place of the live ones.")
+]
+AsCorrection = Annotated[
+    bool,
+    typer.Option("--as-correction", help="Swap although rows differ: what was published stays, the rest follows."),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the tables of the rebuild before.")]
+Discard = Annotated[bool, typer.Option("--discard", help="Only remove what rebuilds and swaps before have left.")]
+Kafka = Annotated[
+    str | None, typer.Option("--kafka", help="Brokers; else KAFKA_BOOTSTRAP_SERVERS, else the stack that runs.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
 def add_to(app: typer.Typer) -> None:
     """Mount the command."""
     app.command()(rebuild)
 
 
 def rebuild(
-    service: Annotated[str, typer.Argument(help="mirror, mrr or detector.")],
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Compare row by row; exit code 4 where rows differ.")
-    ] = False,
-    swap: Annotated[
-        bool, typer.Option("--swap", help="Verify, then put the rebuilt tables in the place of the live ones.")
-    ] = False,
-    as_correction: Annotated[
-        bool,
-        typer.Option("--as-correction", help="Swap although rows differ: what was published stays, the rest follows."),
-    ] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the tables of the rebuild before.")] = False,
-    discard: Annotated[
-        bool, typer.Option("--discard", help="Only remove what rebuilds and swaps before have left.")
-    ] = False,
+    service: Rebuilt,
+    verify: Verify = False,
+    swap: Swap = False,
+    as_correction: AsCorrection = False,
+    resume: Resume = False,
+    discard: Discard = False,
     database_url: DatabaseUrl = None,
-    kafka: Annotated[
-        str | None, typer.Option("--kafka", help="Brokers; else KAFKA_BOOTSTRAP_SERVERS, else the stack that runs.")
-    ] = None,
+    kafka: Kafka = None,
     data_dir: DataDir = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make a service's tables anew from the topics, beside the live ones, while the service runs."""
     if as_correction and not swap:

@@ -1,10 +1,27 @@
 """The dunning episode's own record: what was due, sent, refused, recovered."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field
 
 from schemas.events.base import Event, Instant
+
+HOLDS: Mapping[str, str] = {
+    "sending_off": "sending is off",
+    "held": "a person holds it",
+    "needs_review": "it is unknown whether the last email arrived",
+    "disputed": "a payment is disputed",
+    "no_address": "the customer has no email address",
+    "unsubscribed": "the customer unsubscribed",
+    "bounced": "emails to this address bounce",
+    "complained": "the customer complained about an email",
+    "suppressed": "this address is not to be mailed",
+    "refused": "the mail server refused this address for good",
+    "canceling": "the subscription is set to end",
+    "below_threshold": "what is due is below the threshold",
+}
+"""Every `reason` for which an episode is held, as a founder reads it."""
 
 
 class DunningEvent(Event):

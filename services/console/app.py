@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from threading import Thread
 
@@ -12,7 +12,8 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from pipeline.relay import Relay
-from runtime.database import Database
+from runtime.clock import Clock
+from runtime.database import Database, Pool
 from runtime.errors import RuntimeFault
 from runtime.kafka import Broker
 from runtime.logs import get_logger
@@ -72,15 +73,8 @@ def assembled(settings: ConsoleSettings, frame: Frame, *, address: str) -> Itera
     publisher = Publisher(broker)
     with database.pool(max_size=POOL_SIZE) as pool:
         connections = Connections(pool, sealing_key=settings.sealing_key, clock=frame.clock, decided=relay.wake)
-        figures, episodes = FigureStore(pool), EpisodeStore(pool)
-
-        def look(workspace_id: str) -> object:
-            watched = connections.watched(workspace_id)
-            scope, now = scope_of(watched), frame.clock.now()
-            seen = overview_of(scope, figures.figures(workspace_id, scope, now))
-            return watched, seen, episodes.recovery(workspace_id, scope, now), episodes.sender_tests(workspace_id)
-
-        store = Store(pool)
+        figures, episodes, store = FigureStore(pool), EpisodeStore(pool), Store(pool)
+        look = _look(connections, figures, episodes, frame.clock)
         live = LiveUpdates(database, look, health=frame.health, failed=faults.append)
         relay.start()
         live.start()
@@ -94,13 +88,7 @@ def assembled(settings: ConsoleSettings, frame: Frame, *, address: str) -> Itera
                 store=store,
                 write_keys=WriteKeys(store.use_write_key),
                 connections=connections,
-                decisions=Decisions(
-                    pool,
-                    clock=frame.clock,
-                    decided=relay.wake,
-                    has_passed=has_passed,
-                    is_live=lambda db, workspace_id: is_live(watched_in(db, workspace_id)),
-                ),
+                decisions=_decisions(pool, frame.clock, relay),
                 figures=figures,
                 people=PeopleStore(pool),
                 calls=CallStore(pool),
@@ -113,6 +101,30 @@ def assembled(settings: ConsoleSettings, frame: Frame, *, address: str) -> Itera
             live.stop()
             relay.stop()
             publisher.close()
+
+
+def _look(
+    connections: Connections, figures: FigureStore, episodes: EpisodeStore, clock: Clock
+) -> Callable[[str], object]:
+    """What the pages of a workspace show: they are told to look again when it is another."""
+
+    def look(workspace_id: str) -> object:
+        watched = connections.watched(workspace_id)
+        scope, now = scope_of(watched), clock.now()
+        seen = overview_of(scope, figures.figures(workspace_id, scope, now))
+        return watched, seen, episodes.recovery(workspace_id, scope, now), episodes.sender_tests(workspace_id)
+
+    return look
+
+
+def _decisions(pool: Pool, clock: Clock, relay: Relay) -> Decisions:
+    return Decisions(
+        pool,
+        clock=clock,
+        decided=relay.wake,
+        has_passed=has_passed,
+        is_live=lambda db, workspace_id: is_live(watched_in(db, workspace_id)),
+    )
 
 
 def build_app(console: Console) -> FastAPI:

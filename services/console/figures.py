@@ -152,7 +152,8 @@ class FigureStore:
     def customers(
         self, workspace_id: str, scope: Scope, *, search: str, currency: str | None, after: Place | None = None
     ) -> Page[Customer]:
-        """Customers, the newest first; with a currency those who pay in it, the largest MRR first."""
+        """Customers, the newest first; with a currency whoever pays in it, users of the product included, the largest
+        MRR first."""
         statement = "paying_customers" if currency else "newest_customers"
         parameters = in_scope(workspace_id, scope) | {
             "search": f"%{like_literally(search)}%" if search else None,
@@ -226,15 +227,16 @@ def like_literally(search: str) -> str:
 def _completed(db: Db, workspace_id: str, scope: Scope, customers: list[Customer]) -> list[Customer]:
     """With MRR, trial end and open signals, in three statements whatever their number."""
     parameters = in_scope(workspace_id, scope) | {"ids": [customer.customer_id for customer in customers]}
-    mrr: dict[str, dict[str, int]] = {}
-    for customer_id, currency, amount in rows_or_none(db, "mrr_of", parameters) or ():
-        mrr.setdefault(customer_id, {})[currency] = amount
+    mrr: dict[tuple[str, str], dict[str, int]] = {}
+    for connection_id, customer_id, currency, amount in rows_or_none(db, "mrr_of", parameters) or ():
+        mrr.setdefault((connection_id, customer_id), {})[currency] = amount
     trials = {row[0]: row[1] for row in rows_or_none(db, "trial_ends_of", parameters) or ()}
     signals = {row[0]: row[1] for row in rows_or_none(db, "open_signals_of", parameters) or ()}
     return [
         replace(
             customer,
-            mrr=mrr.get(customer.customer_id, {}),
+            mrr=mrr.get((customer.connection_id, customer.customer_id), {}),
+            is_user=customer.connection_id == workspace_id,
             trial_end=trials.get(customer.customer_id),
             open_signals=signals.get(customer.customer_id, 0),
         )

@@ -103,7 +103,10 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A customer as the list shows it. `mrr` by currency, in minor units a month."""
+    """A customer as the list shows it. `mrr` by currency, in minor units a month.
+
+    `is_user`: it is a user of the product whose MRR identify() tells, and no customer of Stripe.
+    """
 
     connection_id: str
     customer_id: str
@@ -113,6 +116,7 @@ class Customer:
     mrr: Mapping[str, int] = field(default_factory=dict)
     trial_end: datetime | None = None
     open_signals: int = 0
+    is_user: bool = False
 
     @property
     def called(self) -> str:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from schemas.events.dunning import HOLDS
+
 GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "open": ("In progress", ("waiting", "due")),
     "held": ("Held", ("held",)),
@@ -18,18 +20,8 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 AT_STAKE_NOW = ("waiting", "due", "held")
 
 REASONS: Mapping[str, str] = {
-    "sending_off": "sending is off",
+    **HOLDS,
     "held": "you put it on hold",
-    "needs_review": "it is unknown whether the last email arrived",
-    "disputed": "a payment is disputed",
-    "no_address": "the customer has no email address",
-    "unsubscribed": "the customer unsubscribed",
-    "bounced": "emails to this address bounce",
-    "complained": "the customer complained about an email",
-    "suppressed": "this address is not to be mailed",
-    "refused": "the mail server refused this address for good",
-    "canceling": "the subscription is set to end",
-    "below_threshold": "what is due is below your threshold",
     "paid": "it was paid",
     "cleared": "it was credited, or paid outside Stripe",
     "void": "the invoice was voided",

@@ -20,9 +20,9 @@ from psycopg.sql import SQL
 from rich.console import Console
 from rich.table import Column, Table
 
+from schemas.events.dunning import HOLDS
 from schemas.money import format_amount, minor_units
 from services.dunning.armoury import arm_database
-from services.dunning.holds import HOLDS
 
 FAILED, USAGE, NOT_THERE = 1, 2, 3
 commands = typer.Typer(help="Dunning: episodes, emails, and what you decide about them.", no_args_is_help=True)

@@ -4,25 +4,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from schemas.events.decisions import DunningSuppress
+from schemas.events.dunning import HOLDS
 from services.dunning.cases import Case
 from services.dunning.decisions import Image
 from services.dunning.facts import Facts, Mail
-
-HOLDS = {
-    "sending_off": "sending is off",
-    "held": "a person holds it",
-    "needs_review": "it is unknown whether the last email arrived",
-    "disputed": "a payment is disputed",
-    "no_address": "the customer has no email address",
-    "unsubscribed": "the customer unsubscribed",
-    "bounced": "emails to this address bounce",
-    "complained": "the customer complained about an email",
-    "suppressed": "this address is not to be mailed",
-    "refused": "the mail server refused this address for good",
-    "canceling": "the subscription is set to end",
-    "below_threshold": "what is due is below the threshold",
-}
-"""Every reason, as a founder reads it."""
 
 
 def hold_reason(
@@ -36,7 +21,7 @@ def hold_reason(
     mails: Iterable[Mail],
     unknown: Mail | None,
 ) -> str | None:
-    """One of HOLDS, the one that a person has to know of first; None where nothing holds the episode.
+    """One of the contract's HOLDS, the one that a person has to know of first; None where nothing holds the episode.
 
     `email` is whom it would go to.
     """

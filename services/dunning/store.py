@@ -46,6 +46,8 @@ class DunningStore:
         return {subject: _decode(state) for subject, state in rows}
 
     def save(self, tx: Tx, changes: Sequence[Change[SubjectState]]) -> None:
+        """States and rows of a batch, a statement for each table. Of a subject or row that changed twice the last
+        counts."""
         states = {change.subject: change.effects.state for change in changes}
         tx.conn.execute(
             _SAVE_STATES,

@@ -65,6 +65,18 @@ def invoice(view: View, bill: Invoice, tree: Tree) -> Json:
         "payment_settings": dict.fromkeys(("default_mandate", "payment_method_options", "payment_method_types")),
         "period_end": bill.period_end,
         "period_start": bill.period_start,
+        "webhooks_delivered_at": bill.created,
+        **_standing(bill),
+        **_customer(bill),
+        **_amounts(view, bill, tree.of("total_discount_amounts")),
+    }
+    found.update(_old(view, bill, tree) if view.shape == Shape.ACACIA else _new(view, bill, tree))
+    return found
+
+
+def _standing(bill: Invoice) -> Json:
+    """Its status, and when it came to it."""
+    return {
         "status": bill.status,
         "status_transitions": {
             "finalized_at": bill.finalized_at,
@@ -72,12 +84,7 @@ def invoice(view: View, bill: Invoice, tree: Tree) -> Json:
             "paid_at": bill.paid_at,
             "voided_at": bill.voided_at,
         },
-        "webhooks_delivered_at": bill.created,
-        **_customer(bill),
-        **_amounts(view, bill, tree.of("total_discount_amounts")),
     }
-    found.update(_old(view, bill, tree) if view.shape == Shape.ACACIA else _new(view, bill, tree))
-    return found
 
 
 def _customer(bill: Invoice) -> Json:

@@ -82,6 +82,8 @@ class Subscriptions(ComputedShelf[Subscription]):
         return self._books.geometry.come_before(created)
 
     def handles(self, low: int, high: int, statuses: Statuses, spans: Spans, *, newest: bool) -> Iterator[int]:
+        """Numbers from `low` to below `high` of subscriptions in these statuses (None: any) and within the spans (Unix
+        seconds, by field). Nothing is made that a field's own formula can rule out."""
         high, now = min(high, len(self)), self._now()
         bounds = {name: (span.low or 0, _LARGEST if span.high is None else span.high) for name, span in spans.items()}
         if "canceled_at" in bounds:

@@ -53,14 +53,18 @@ WHERE workspace_id = %(workspace_id)s AND connection_id = ANY(%(connections)s) A
 ORDER BY created_at DESC, customer_id DESC LIMIT %(limit)s
 
 -- name: paying_customers
-SELECT m.connection_id, m.customer_id, c.name, c.email, c.created_at, m.mrr
+-- A user whose MRR identify() tells is among them, under the workspace itself.
+SELECT m.connection_id, m.customer_id, coalesce(c.name, u.name), coalesce(c.email, u.email),
+    coalesce(c.created_at, u.first_seen_at), m.mrr
 FROM analytics.mrr_by_customer m
 LEFT JOIN analytics.customers c ON c.workspace_id = m.workspace_id AND c.connection_id = m.connection_id
     AND c.customer_id = m.customer_id
-WHERE m.workspace_id = %(workspace_id)s AND m.connection_id = ANY(%(connections)s) AND m.mrr <> 0
-    AND m.currency = %(currency)s
-    AND (%(search)s::text IS NULL OR c.name ILIKE %(search)s OR c.email ILIKE %(search)s
-        OR m.customer_id ILIKE %(search)s)
+LEFT JOIN analytics.users u ON u.workspace_id = m.workspace_id AND u.user_id = m.customer_id
+    AND m.connection_id = m.workspace_id
+WHERE m.workspace_id = %(workspace_id)s AND m.connection_id = ANY(array_append(%(connections)s::text[], %(workspace_id)s))
+    AND m.mrr <> 0 AND m.currency = %(currency)s
+    AND (%(search)s::text IS NULL OR c.name ILIKE %(search)s OR c.email ILIKE %(search)s OR u.name ILIKE %(search)s
+        OR u.email ILIKE %(search)s OR m.customer_id ILIKE %(search)s)
     AND (%(after)s::bigint IS NULL OR (m.mrr, m.customer_id) < (%(after)s, %(after_id)s))
 ORDER BY m.mrr DESC, m.customer_id DESC LIMIT %(limit)s
 
@@ -69,9 +73,9 @@ SELECT connection_id, customer_id, name, email, created_at FROM analytics.custom
 WHERE workspace_id = %(workspace_id)s AND connection_id = ANY(%(connections)s) AND customer_id = %(customer_id)s
 
 -- name: mrr_of
-SELECT customer_id, currency, mrr FROM analytics.mrr_by_customer
-WHERE workspace_id = %(workspace_id)s AND connection_id = ANY(%(connections)s) AND customer_id = ANY(%(ids)s)
-    AND mrr <> 0
+SELECT connection_id, customer_id, currency, mrr FROM analytics.mrr_by_customer
+WHERE workspace_id = %(workspace_id)s AND connection_id = ANY(array_append(%(connections)s::text[], %(workspace_id)s))
+    AND customer_id = ANY(%(ids)s) AND mrr <> 0
 
 -- name: trial_ends_of
 SELECT customer_id, min(trial_end) FROM analytics.subscriptions

@@ -42,6 +42,8 @@ def first_run_page(request: Request, console: ConsoleHere, token: str = "") -> R
 
 @router.post("/first-run")
 def first_run(request: Request, console: ConsoleHere, form: FormHere) -> Response:
+    """The first workspace with its first member, who is signed in; the form again, saying what is wrong with it. 410
+    where the link was used, or is too old."""
     allow(console.limits.links, address_of(request))
     token, new = text_of(form, "token"), _new_member(form)
     try:
@@ -72,6 +74,8 @@ def sign_in_page(request: Request, console: ConsoleHere) -> Response:
 
 @router.post("/sign-in")
 def sign_in(request: Request, console: ConsoleHere, form: FormHere) -> Response:
+    """A session; the form again where the password is not the member's, or after too many tries (by address, and by
+    member), with `Retry-After`."""
     email = text_of(form, "email").strip().lower()
     try:
         allow(console.limits.sign_in, f"address {address_of(request)}", f"member {email[:254]}")

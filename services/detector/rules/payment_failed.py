@@ -54,6 +54,8 @@ class PaymentFailed:
     code: SignalCode = "payment_failed"
 
     def find(self, facts: Facts, policy: Policy, now: int) -> Found:
+        """Failures that overlap are one signal; none of them before the history that the policy asks for. `now` in Unix
+        seconds; looked at again when the first attempt that is waited for can be told."""
         since = history_starts(facts, policy)
         index = AttemptIndex(facts)
         cases, waiting = [], []

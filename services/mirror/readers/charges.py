@@ -6,6 +6,7 @@ from services.mirror.columns import Row, Table, flag, json, seconds, text, whole
 
 
 def row_of(charge: StripeObject, _owner: str) -> Row:
+    """The columns of CHARGES. Amounts in minor units, times in UTC; None where Stripe does not say."""
     return {
         "customer_id": text(id_of(charge.get("customer"))),
         "payment_intent_id": text(charges.payment_intent_id(charge)),

@@ -6,6 +6,7 @@ from services.mirror.columns import Row, Table, flag, json, seconds, text, whole
 
 
 def row_of(customer: StripeObject, _owner: str) -> Row:
+    """The columns of CUSTOMERS. The balance in minor units, times in UTC; None where Stripe does not say."""
     discounts = discounts_of(customer)
     locales = customer.get("preferred_locales")
     return {

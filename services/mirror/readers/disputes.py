@@ -5,6 +5,7 @@ from services.mirror.columns import Row, Table, flag, json, seconds, text, whole
 
 
 def row_of(dispute: StripeObject, owner: str) -> Row:
+    """The columns of DISPUTES. `owner` is the subject's: a customer, or the dispute itself where none is known."""
     return {
         "customer_id": text(owner) if owner != dispute.get("id") else None,
         "charge_id": text(id_of(dispute.get("charge"))),

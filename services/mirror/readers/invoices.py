@@ -6,6 +6,7 @@ from services.mirror.columns import Row, Table, flag, json, seconds, text, whole
 
 
 def row_of(invoice: StripeObject, _owner: str) -> Row:
+    """The columns of INVOICES. Amounts in minor units, times in UTC; None where Stripe does not say."""
     intents, charges = invoices.payment_intent_ids(invoice), invoices.charge_ids(invoice)
     moments = invoice.get("status_transitions")
     return {

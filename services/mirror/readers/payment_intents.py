@@ -6,6 +6,7 @@ from services.mirror.columns import Row, Table, json, seconds, text, whole
 
 
 def row_of(intent: StripeObject, _owner: str) -> Row:
+    """The columns of PAYMENT_INTENTS. Amounts in minor units, times in UTC; None where Stripe does not say."""
     return {
         "customer_id": text(id_of(intent.get("customer"))),
         "invoice_id": text(charges.invoice_id(intent)),

@@ -8,6 +8,7 @@ from services.mirror.columns import Row, Table, flag, json, seconds, text, whole
 
 
 def row_of(subscription: StripeObject, _owner: str) -> Row:
+    """The columns of SUBSCRIPTIONS. Times in UTC; None where Stripe does not say, or was not asked."""
     held = [_item(item) for item in items(subscription)]
     return {
         "customer_id": text(id_of(subscription.get("customer"))),

@@ -36,19 +36,7 @@ def add_episode(
         "due_at": NOW + DAY,
         "mailed": 1,
         "mailed_at": NOW - 2 * DAY,
-        "invoices": [
-            {
-                "id": f"in_{customer}",
-                "number": "A-17",
-                "currency": currency,
-                "stake": stake,
-                "remaining": remaining,
-                "recovered": recovered,
-                "failed_at": (NOW - 2 * DAY).isoformat(),
-                "reason": "expired_card",
-            }
-            for currency, (stake, remaining, recovered) in given.items()
-        ],
+        "invoices": [invoice(f"in_{customer}", currency, *of_it) for currency, of_it in given.items()],
         "policy": {"days": [0, 3, 7], "first_hour": 9, "last_hour": 17},
         **columns,
     }
@@ -72,6 +60,19 @@ def add_episode(
             recovered=recovered,
         )
     return name
+
+
+def invoice(name: str, currency: str, stake: int, remaining: int, recovered: int) -> dict[str, Any]:
+    return {
+        "id": name,
+        "number": "A-17",
+        "currency": currency,
+        "stake": stake,
+        "remaining": remaining,
+        "recovered": recovered,
+        "failed_at": (NOW - 2 * DAY).isoformat(),
+        "reason": "expired_card",
+    }
 
 
 def add_email(console: RunningConsole, company: Company, episode: str, *, step: int = 1, **columns: Any) -> None:

@@ -20,6 +20,7 @@ from services.dunning.decoding import Decided, decode
 from services.dunning.episode import Episode, episodes_of
 from services.dunning.facts import Facts, Mail, MailState, Observed
 from services.dunning.facts import merge as merge_facts
+from services.dunning.letter import Letter, letter_of
 
 WORKSPACE = "ws_1"
 CONNECTION = "con_1"
@@ -299,6 +300,12 @@ class Stage:
         """The only episode there is."""
         (episode,) = self.episodes(now)
         return episode
+
+    def letter(self, episode: Episode, now: datetime = START + HOUR) -> Letter:
+        """The email that an episode asks for."""
+        found = letter_of(self.facts, self.image, episode, now)
+        assert found is not None
+        return found
 
     def state(self) -> SubjectState:
         return SubjectState(subject=SUBJECT, facts=self.facts)

@@ -6,9 +6,7 @@ from typing import Any
 import pytest
 
 from services.dunning.cases import cases_of
-from services.dunning.episode import Episode
 from services.dunning.facts import Facts
-from services.dunning.letter import Letter, letter_of
 from tests.unit.dunning.build import (
     CUSTOMER,
     DAY,
@@ -21,12 +19,6 @@ from tests.unit.dunning.build import (
     seconds,
     subscription,
 )
-
-
-def letter(stage: Stage, episode: Episode) -> Letter:
-    found = letter_of(stage.facts, stage.image, episode, START + HOUR)
-    assert found is not None
-    return found
 
 
 def test_a_canceled_subscription_ends_the_episode_though_its_last_invoice_keeps_retrying() -> None:
@@ -54,7 +46,7 @@ def test_the_last_email_says_what_is_true_of_the_subscription_by_then() -> None:
     stage.see(subscription(status="unpaid"), at=START + 6 * DAY)
     stage.mailed(1, at=START + HOUR)
     stage.mailed(2, at=START + 3 * DAY)
-    found = letter(stage, stage.one(START + 7 * DAY))
+    found = stage.letter(stage.one(START + 7 * DAY))
     assert (found.tone, found.standing) == ("final", "unpaid")
 
 
@@ -63,7 +55,7 @@ def test_invoices_that_pile_up_are_in_one_email() -> None:
     for day in range(4):
         stage.fail(f"in_{day}", at=START + day * DAY, amount=100)
     episode = stage.one(START + 3 * DAY + HOUR)
-    assert len(letter(stage, episode).lines) == 4
+    assert len(stage.letter(episode).lines) == 4
     assert episode.totals() == {"usd": 400}
 
 
@@ -113,7 +105,7 @@ def test_an_overdue_invoice_is_called_overdue_and_never_a_card() -> None:
     assert stage.episodes(due - HOUR) == ()
     assert stage.outcome(START).timers == {"due_date": due}
     episode = stage.one(due + HOUR)
-    found = letter(stage, episode)
+    found = stage.letter(episode)
     assert found.variant == "overdue"
     assert (episode.cases[0].kind, episode.cases[0].reason, found.lines[0].since) == ("overdue", None, due)
 
@@ -166,7 +158,7 @@ def test_authentication_waits_its_hour_and_then_asks_to_confirm() -> None:
     stage.see(intent(status="requires_action"), at=START)
     early, due = stage.one(START + timedelta(minutes=59)), stage.one(START + HOUR)
     assert (early.state, early.due_at, due.state) == ("waiting", START + HOUR, "due")
-    found = letter(stage, due)
+    found = stage.letter(due)
     assert (found.variant, found.pay_url) == ("confirm", "https://invoice.stripe.com/i/in_1")
 
 
@@ -188,7 +180,7 @@ def test_a_hard_decline_does_not_wait_and_asks_for_another_card(reason: str) -> 
     stage.see(charge(reason=reason), at=START)
     stage.fail()
     episode = stage.one(START + timedelta(minutes=5))
-    assert (episode.state, letter(stage, episode).variant) == ("due", "update")
+    assert (episode.state, stage.letter(episode).variant) == ("due", "update")
 
 
 def test_an_issuers_advice_not_to_try_again_asks_for_another_card() -> None:
@@ -197,7 +189,7 @@ def test_an_issuers_advice_not_to_try_again_asks_for_another_card() -> None:
         charge(reason="do_not_honor", outcome={"reason": "do_not_honor", "advice_code": "do_not_try_again"}), at=START
     )
     stage.fail()
-    assert letter(stage, stage.one(START + HOUR)).variant == "update"
+    assert stage.letter(stage.one(START + HOUR)).variant == "update"
 
 
 def test_a_deleted_customer_closes_the_episode() -> None:
@@ -212,7 +204,7 @@ def test_two_currencies_are_in_one_email_and_never_added() -> None:
     stage = Stage.armed()
     stage.fail("in_1")
     stage.fail("in_2", currency="eur", amount=2000)
-    assert letter(stage, stage.one(START + HOUR)).totals == {"usd": 4900, "eur": 2000}
+    assert stage.letter(stage.one(START + HOUR)).totals == {"usd": 4900, "eur": 2000}
 
 
 def test_steps_missed_while_nothing_ran_are_one_email_not_a_burst() -> None:

@@ -5,7 +5,7 @@ import pytest
 from services.dunning.core import SubjectState
 from services.dunning.episode import Episode, episodes_of
 from services.dunning.facts import Facts
-from services.dunning.letter import Letter, letter_of
+from services.dunning.letter import letter_of
 from services.dunning.protocol import is_captured
 from tests.unit.dunning.build import (
     DAY,
@@ -16,12 +16,6 @@ from tests.unit.dunning.build import (
     dispute,
     subscription,
 )
-
-
-def letter(stage: Stage, episode: Episode) -> Letter:
-    found = letter_of(stage.facts, stage.image, episode, START + HOUR)
-    assert found is not None
-    return found
 
 
 def test_a_subscription_set_to_end_holds_the_emails_and_the_founder_is_told() -> None:
@@ -93,7 +87,7 @@ def test_an_address_that_was_refused_for_good_is_held_until_it_changes() -> None
     stage.see(customer(email="ada@new.example"), at=START + 3 * DAY)
     episode = stage.one(START + 3 * DAY)
     assert (episode.state, episode.step) == ("due", 2)
-    assert letter(stage, episode).recipient == "ada@new.example"
+    assert stage.letter(episode).recipient == "ada@new.example"
 
 
 def test_an_open_dispute_holds_the_episode_until_it_is_settled() -> None:
