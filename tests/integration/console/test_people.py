@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from tests.integration.console.conftest import STRIPE_KEY, Company, RunningConsole
-from tests.integration.console.test_dashboard import add_customer
+from tests.integration.console.test_dashboard import add_customer, add_mrr
 
 NOW = datetime.now(UTC)
 SOURCE = {"source_topic": "t", "source_partition": 0, "source_offset": 0}
@@ -144,3 +144,21 @@ def test_the_users_of_one_company_are_not_those_of_another(console: RunningConso
     add_user(console, company, "u_1", name="Ada")
     other = console.company("Other")
     assert "Ada" not in other.browser.get("/users?show=all").text
+
+
+def test_a_user_whose_mrr_identify_tells_is_in_the_list_of_those_who_pay(
+    console: RunningConsole, company: Company
+) -> None:
+    add_user(console, company, "u_1", name="Ada Lovelace", email="ada@example.com")
+    add_mrr(console, company, company.workspace_id, "u_1", mrr=4900)
+    page = company.browser.get("/customers?currency=usd").text
+    assert "Ada Lovelace" in page
+    assert "a user, by identify()" in page
+    assert "/users?show=all&amp;q=u_1" in page
+    connection = connected(console, company)
+    add_customer(console, company, connection, "u_1", name="Another")
+    add_mrr(console, company, connection, "u_1", mrr=1000)
+    page = company.browser.get("/customers?currency=usd").text
+    assert [page.count(text) for text in ("Ada Lovelace", "Another", "$49.00", "$10.00")] == [1, 1, 1, 1]
+    assert "Ada Lovelace" not in company.browser.get("/customers?currency=usd&q=another").text
+    assert "Ada Lovelace" in company.browser.get("/customers?currency=usd&q=ada@").text
