@@ -24,8 +24,8 @@ from schemas.events.decisions import KINDS, Detail, read_detail
 from schemas.faults import faults_of
 from schemas.partition import partition_of
 
-READ_FIRST = (CONTROL_DECISION,)
-"""What a consumer that has it among its inputs reads to its end before anything else, at every start."""
+READ_FIRST = frozenset({CONTROL_DECISION.name})
+"""Topics that a consumer which has them among its inputs reads to their end before anything else, at every start."""
 
 D = TypeVar("D", bound=Detail)
 

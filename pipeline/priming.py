@@ -21,7 +21,7 @@ def read_first(applier: Applier, broker: Broker, reader: LogReader, topics: Coll
 
     Raises PassingFault, LogReplaced, OffsetExpired. A gap is left to the engine, which holds the partition and says so.
     """
-    first = {topic.name: topic for topic in topics if topic in READ_FIRST}
+    first = {topic.name: topic for topic in topics if topic.name in READ_FIRST}
     places = [LogPartition(name, number) for name, topic in first.items() for number in range(topic.partitions)]
     if not places:
         return 0

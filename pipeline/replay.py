@@ -42,6 +42,16 @@ class Target:
             offsets={LogPartition(topic, partition): at for topic, partition, at in offsets}, ran_to=dict(ran_to)
         )
 
+    def of_inputs(self, places: Collection[LogPartition]) -> "Target":
+        """Without what the tables once read and the service, which reads `places`, reads no more."""
+        return replace(self, offsets={place: self.offsets[place] for place in self.offsets.keys() & set(places)})
+
+    def apart(self) -> tuple["Target", "Target"]:
+        """What is read first, alone, as a service does at its start; and the rest, with the timers."""
+        first = {place: end for place, end in self.offsets.items() if place.topic in READ_FIRST}
+        rest = {place: end for place, end in self.offsets.items() if place not in first}
+        return Target(first, {}), Target(rest, self.ran_to)
+
 
 @dataclass(frozen=True, slots=True)
 class ReplayProgress:
@@ -50,6 +60,11 @@ class ReplayProgress:
     records: int
     total: int
     seconds: float
+
+
+def places_of(processor: Processor[Any]) -> list[LogPartition]:
+    """Every partition that the processor's service reads."""
+    return [LogPartition(topic.name, number) for topic in inputs_of(processor) for number in range(topic.partitions)]
 
 
 def replay(
@@ -71,9 +86,9 @@ def replay(
     session, log = Session(shadow), LogReader(broker, client_id=f"{processor.group}-replay")
     try:
         topics = {topic.name: topic for topic in inputs_of(processor)}
-        places = [LogPartition(name, number) for name, topic in topics.items() for number in range(topic.partitions)]
+        places = places_of(processor)
         take_up(session, log, topics, places)
-        wanted = _of_inputs(target, places) if target else Target(offsets=log.ends(places), ran_to={})
+        wanted = target.of_inputs(places) if target else Target(offsets=log.ends(places), ran_to={})
         applier = Applier(processor, session, now=now, publishes=False)
         result = _apply_all(applier, broker, wanted, progressed or unheard)
         for partition, ran_to in sorted(wanted.ran_to.items()):
@@ -85,11 +100,6 @@ def replay(
         log.close()
 
 
-def _of_inputs(target: Target, places: Collection[LogPartition]) -> Target:
-    """Without what the tables once read and the service reads no more."""
-    return replace(target, offsets={place: end for place, end in target.offsets.items() if place in set(places)})
-
-
 def _apply_all(
     applier: Applier, broker: Broker, target: Target, progressed: Callable[[ReplayProgress], None]
 ) -> ReplayProgress:
@@ -97,9 +107,8 @@ def _apply_all(
         start = {place: at.next_offset for place, at in load_positions(conn, list(target.offsets)).items()}
     total = sum(max(0, end - start[place]) for place, end in target.offsets.items())
     began, done = monotonic(), 0
-    first = {topic.name for topic in READ_FIRST}
-    for comes_first in (True, False):
-        until = {place: end for place, end in target.offsets.items() if (place.topic in first) is comes_first}
+    for part in target.apart():
+        until = part.offsets
         for batch in read_bulk(broker, start={place: start[place] for place in until}, until=until):
             done += applier.apply(batch).records
             progressed(ReplayProgress(done, total, monotonic() - began))

@@ -6,7 +6,7 @@ in the database, as between two workers of the service.
 
 import os
 import signal
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,13 +17,11 @@ from multiprocessing.process import BaseProcess
 from time import monotonic
 from typing import Any
 
-from pipeline.decisions import READ_FIRST
 from pipeline.errors import PassingFault, PipelineError
 from pipeline.offsets import load_positions
 from pipeline.processor import Processor
 from pipeline.records import LogPartition
-from pipeline.replay import ReplayProgress, Target, replay
-from pipeline.worker import inputs_of
+from pipeline.replay import ReplayProgress, Target, places_of, replay
 from runtime.database import Database
 from runtime.kafka import Broker
 
@@ -59,7 +57,7 @@ def replay_by_hands(
 ) -> ReplayProgress:
     """Bring the shadow to the target with so many processes; with one where little is left (see `replay`)."""
     began = monotonic()
-    first, rest = _apart(target, {topic.name for topic in inputs_of(work.processor())})
+    first, rest = target.of_inputs(places_of(work.processor())).apart()
     told = work.bring_to(first)
     stood = _applied(work, rest)
     total = sum(rest.offsets.values()) - stood
@@ -73,14 +71,6 @@ def replay_by_hands(
         for worker in workers:
             worker.ended()
     return ReplayProgress(told.records + total, told.records + total, monotonic() - began)
-
-
-def _apart(target: Target, inputs: Collection[str]) -> tuple[Target, Target]:
-    """What is read first, and the rest, with the timers; without what is no input any more."""
-    names = {topic.name for topic in READ_FIRST}
-    first = {place: end for place, end in target.offsets.items() if place.topic in names}
-    rest = {place: end for place, end in target.offsets.items() if place.topic in set(inputs) - names}
-    return Target(first, {}), Target(rest, target.ran_to)
 
 
 def _dealt(target: Target, hands: int) -> list[Target]:
