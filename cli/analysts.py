@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 
+from cli.policies import policies_section
 from cli.questions import Question
 from cli.tables import Function, View
 
@@ -29,6 +30,7 @@ def analysts_page(views: Sequence[View], functions: Sequence[Function], question
     """The whole page."""
     parts = [INTRODUCTION, "## Views", "\n".join(f"- [`{v.name}`](tables.md#{v.name}): {v.meaning}" for v in views)]
     parts += ["## Functions", "\n".join(f"- `{f.signature}` → {f.result}. {f.meaning}" for f in functions)]
+    parts.append(policies_section())
     parts += [f"## {len(questions)} questions", *(f"### {q.text}\n\n```sql\n{q.sql}\n```" for q in questions)]
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
 

@@ -1,6 +1,6 @@
 """A policy of MRR as a decision carries it: what counts, as a versioned value with every choice a field."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -64,6 +64,21 @@ PRESETS = (
 )
 """The newest version of each preset. They are named for the tools whose numbers they come closest to (gathered from
 their documentation, see docs)."""
+
+NOT_MODELLED: Mapping[str, tuple[str, ...]] = {
+    "profitwell": (
+        "a customer that begins and ends within one month is new and churn here, and neither in ProfitWell: the MRR at"
+        " the end of every month is the same, its movements are not",
+    ),
+    "chartmogul": (
+        "ChartMogul takes MRR from the lines of invoices, DropFix from the subscription's own terms: usage that is"
+        " invoiced with a period counts there and not here, and a discount or a price counts there from the next"
+        " invoice on, here from when it holds",
+        "what becomes of past due, unpaid and a cancellation is a setting there: here past due counts, unpaid does not,"
+        " and a cancellation counts at its end",
+    ),
+}
+"""By preset, what the tool that it is named for does otherwise, and no choice of a policy says."""
 
 
 def is_named_otherwise(terms: PolicyTerms, known: Iterable[PolicyTerms]) -> bool:

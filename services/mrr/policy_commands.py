@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from runtime.database import Connection
 from runtime.errors import RuntimeFault
 from runtime.kafka import Broker
 from runtime.settings import BrokerSettings, load_settings
+from schemas.events.mrr_policy import NOT_MODELLED
 from schemas.money import format_amount
 from services.mrr.comparing import Comparison, Differs, Months, Total, compare, differences
 from services.mrr.errors import UnknownPolicy
@@ -81,6 +82,15 @@ def policies(as_json: AsJson = False) -> None:
             ", ".join(discounts),
         )
     _out.print(table)
+    for line in _otherwise(PRESETS):
+        _out.print(line, markup=False)
+    _out.print("A policy of your own is a file with these choices and others: docs/analysts.md, Policies.")
+
+
+def _otherwise(names: Iterable[str]) -> Iterator[str]:
+    """What the tools that presets are named for do otherwise, and no policy can say."""
+    for name in names:
+        yield from (f"Not as in {name}: {what}." for what in NOT_MODELLED.get(name, ()))
 
 
 def set_policy(
@@ -240,6 +250,8 @@ def _print(current: Policy, other: Policy, found: Comparison) -> None:
     choices = differences(current, other)
     told = "; ".join(f"{name}: {mine} → {theirs}" for name, (mine, theirs) in choices.items())
     _out.print(f"[bold]{other.version}[/] beside {current.version}: {told or 'the same choices'}")
+    for line in _otherwise([other.name] if other == PRESETS.get(other.name) else []):
+        _out.print(line, markup=False)
     several = len({scope for scope, _, _ in found.totals}) > 1
     table = Table("month", *(["account"] if several else []), *_numbers("MRR", "would be", "difference", "customers"))
     for (scope, month, currency), total in sorted(found.totals.items(), key=lambda one: (one[0][1], one[0])):

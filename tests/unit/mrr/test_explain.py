@@ -140,5 +140,7 @@ def test_an_id_that_looks_like_markup_is_printed_as_it_is(monkeypatch: pytest.Mo
 def test_the_policies_can_be_listed_for_people_and_for_scripts() -> None:
     shown = CliRunner().invoke(commands, ["policies"], env={"COLUMNS": "200"})
     assert "stripe/1 (default)" in shown.output
+    assert "Not as in profitwell: a customer that begins and ends within one month" in shown.output
+    assert "Not as in chartmogul: ChartMogul takes MRR from the lines of invoices" in shown.output
     listed = json.loads(CliRunner().invoke(commands, ["policies", "--json"]).output)
     assert listed["baremetrics"]["past_due_grace_days"] == 30
