@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from random import Random
 
@@ -109,16 +110,19 @@ def history(
     )
     simulator.faults.search = "on" if search else "missing"
     worst: dict[Tier, Sizes] = {}
+    bounded_by = cache(partial(bound_of, allowed=setting.allowed, search=search, search_lag=lag))
+
+    @lru_cache(maxsize=1)
+    def sizes_at(now: int) -> Sizes:
+        return sizes_of(company)
 
     def bound(happened: Happened) -> int | None:
         """By every tier that the account was of so far, each at its largest: it may have grown out of one."""
-        now = sizes_of(company)
+        now = sizes_at(company.world.now)
         tier = plan.tier_of(now, allowed=setting.allowed)
         worst[tier] = larger(worst.get(tier, now), now)
         rows = happened.rows if ledger.telling.is_latest(happened) else (*happened.rows, "superseded")
-        found = [
-            bound_of(rows, sizes, allowed=setting.allowed, search=search, search_lag=lag) for sizes in worst.values()
-        ]
+        found = [bounded_by(rows, sizes) for sizes in worst.values()]
         return max((each for each in found if each is not None), default=None)
 
     ledger = Ledger(bound)
