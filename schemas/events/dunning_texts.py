@@ -43,7 +43,7 @@ CONSEQUENCES: Mapping[Standing, str] = {
 def asked_for(variant: Variant, total: str, *, invoices: int) -> str:
     """What `{what}` stands for; `total` is written out."""
     if invoices > 1:
-        return f"{invoices} invoices of {total} in all"
+        return f"{invoices} invoices ({total} in all)"
     return f"your invoice of {total}" if variant == "overdue" else f"a payment of {total}"
 
 

@@ -122,7 +122,7 @@ def _line(line: Line, letter: Letter, locale: Locale) -> dict[str, str | None]:
     since = day(line.since, locale, letter.zone)
     return {
         "name": f"Invoice {_one_line(line.number)}" if line.number else "Payment",
-        "since": f"due {since}" if letter.variant == "overdue" else since,
+        "since": f"Due {since}" if letter.variant == "overdue" else since,
         "amount": amount(line.amount, line.currency, locale),
         "pay_url": line.pay_url,
     }
