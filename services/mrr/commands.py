@@ -12,11 +12,11 @@ from schemas.money import format_amount
 from services.mrr.core import State, instant_of, microseconds
 from services.mrr.explain import Explanation, explain, records_behind
 from services.mrr.looking import Seen, end_of, ledgers_of, looking, now_of
+from services.mrr.options import NOT_THERE, AsJson, DatabaseUrl, DataDir, database_of
 from services.mrr.policy_commands import add_to
 from services.mrr.rates_commands import rates
 from services.mrr.rounding import half_up
 
-NOT_THERE = 3
 _NO_DAY = 9000
 """The first year whose days are not looked at: the calendar's own end lies too near."""
 commands = typer.Typer(help="MRR: what it is, and why.", no_args_is_help=True)
@@ -34,18 +34,21 @@ def _looked_at(day: datetime | None) -> datetime | None:
 
 @commands.command("explain")
 def explain_customer(
+    context: typer.Context,
     customer: Annotated[str, typer.Argument(help="Stripe's id of the customer: cus_…; or the product's of a user.")],
-    database: Annotated[str, typer.Option("--database-url", envvar="DATABASE_URL", help="Address of the database.")],
+    *,
     at: Annotated[
         datetime | None,
         typer.Option(
             formats=["%Y-%m-%d"], callback=_looked_at, help="At the end of this day (in the workspace's zone)."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    database: DatabaseUrl = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Say how a customer's MRR comes about: items, factors, discounts, rounding, movements, and the records behind."""
-    with looking(database) as conn:
+    with looking(database_of(context, database, data_dir)) as conn:
         ledgers, now = ledgers_of(conn, customer), now_of(conn)
     if not ledgers:
         unknown = f"mrr knows no customer {customer}; `dropfix status` says whether it has read everything yet"

@@ -57,7 +57,9 @@ class Seen:
 def ledgers_of(conn: Connection, owner: str) -> list[Seen]:
     """The ledgers of a customer, or a user, in every connection and workspace that has it."""
     rows = conn.execute(
-        "SELECT subject, workspace_id, state FROM customers WHERE split_part(subject, '/', 2) = %s ORDER BY 1", (owner,)
+        "SELECT subject, workspace_id, state FROM customers WHERE substr(subject, strpos(subject, '/') + 1) = %s"
+        " ORDER BY 1",
+        (owner,),
     ).fetchall()
     return list(with_what_is_in_force(conn, [decode_state(*row) for row in rows]))
 

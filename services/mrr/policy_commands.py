@@ -35,19 +35,15 @@ from services.mrr.looking import (
     with_what_is_in_force,
     workspaces_of,
 )
+from services.mrr.options import NOT_THERE, USAGE, AsJson, DatabaseUrl, DataDir, Workspace, database_of
 from services.mrr.policy import DEFAULT, PRESETS, Policy, own_policy, preset
 from services.mrr.replaying import read_again, read_until
 
-USAGE, NOT_THERE = 2, 3
 SHOWN = 20
 """How many customers are shown; --json has them all."""
 
 _out = Console(highlight=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-DatabaseUrl = Annotated[str, typer.Option("--database-url", envvar="DATABASE_URL", help="Address of the database.")]
-Workspace = Annotated[str | None, typer.Option(help="The workspace, where there are several.")]
 
 
 class Api(Protocol):
@@ -102,7 +98,7 @@ def set_policy(
     ],
     workspace: Workspace = None,
     why: Annotated[str | None, typer.Option(help="Why, for whoever reads it later.")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="The stack's data folder.")] = None,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Have another policy count from a day on: the difference becomes movements of kind policy, and nothing is edited.
@@ -129,7 +125,7 @@ def set_policy(
 
 
 def compare_policies(
-    database: DatabaseUrl,
+    context: typer.Context,
     to: Annotated[str, typer.Option(help="A preset (`dropfix mrr policies`), or a file: .json or .toml.")],
     *,
     workspace: Workspace = None,
@@ -137,11 +133,13 @@ def compare_policies(
         bool,
         typer.Option("--from-log", help="Read the topics again (KAFKA_BOOTSTRAP_SERVERS), not the facts kept of them."),
     ] = False,
+    database: DatabaseUrl = None,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what another policy would make of all that was read, by month and by customer, and why. Changes nothing."""
     other = _policy(to)
-    with looking(database) as conn:
+    with looking(database_of(context, database, data_dir)) as conn:
         name = _workspace(workspaces_of(conn), workspace)
         now = now_of(conn)
         months = Months(zone_of_workspace(conn, name, now), now)

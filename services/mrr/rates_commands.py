@@ -13,14 +13,13 @@ from rich.table import Table
 from runtime.database import Connection
 from services.mrr.errors import InvalidRates
 from services.mrr.looking import database_faults
+from services.mrr.options import USAGE, AsJson, DatabaseUrl, DataDir, database_of
 from services.mrr.rates import SHOWN, read_rates, save_rates
 
-USAGE = 2
 rates = typer.Typer(help="Rates of exchange: MRR in one currency.", no_args_is_help=True)
 _out = Console(highlight=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
-_Database = Annotated[str, typer.Option("--database-url", envvar="DATABASE_URL", help="Address of the database.")]
 _Workspace = Annotated[
     str | None, typer.Option(help="Whose rates: the id of a workspace; needed where there are several.")
 ]
@@ -28,9 +27,11 @@ _Workspace = Annotated[
 
 @rates.command("load")
 def load(
+    context: typer.Context,
     file: Annotated[Path, typer.Argument(help="CSV: currency,reporting,rate,valid_from.", exists=True, dir_okay=False)],
-    database: _Database,
     workspace: _Workspace = None,
+    database: DatabaseUrl = None,
+    data_dir: DataDir = None,
 ) -> None:
     """Read rates of exchange; they take the place of all that there were."""
     try:
@@ -40,7 +41,7 @@ def load(
             _err.print(f"{file.name}: {fault}", markup=False)
         _err.print("nothing was loaded; the rates that there were stay")
         raise typer.Exit(USAGE) from None
-    with database_faults(), psycopg.connect(database) as conn:
+    with database_faults(), psycopg.connect(database_of(context, database, data_dir)) as conn:
         whose = _workspace_of(conn, workspace)
         save_rates(conn, whose, found, at=datetime.now(UTC))
     reporting = ", ".join(sorted({rate.reporting for rate in found}))
@@ -49,11 +50,13 @@ def load(
 
 @rates.command("show")
 def show(
-    database: _Database,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    context: typer.Context,
+    database: DatabaseUrl = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show the rates that are loaded."""
-    with database_faults(), psycopg.connect(database) as conn:
+    with database_faults(), psycopg.connect(database_of(context, database, data_dir)) as conn:
         rows = conn.execute(
             "SELECT workspace_id, currency, reporting, rate, valid_from FROM mrr_io.rates ORDER BY 1, 3, 2, 5"
         ).fetchall()

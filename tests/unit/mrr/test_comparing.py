@@ -16,6 +16,7 @@ from services.mrr.commands import commands
 from services.mrr.comparing import Comparison, Months, compare, differences
 from services.mrr.errors import UnknownPolicy
 from services.mrr.in_force import InForce
+from services.mrr.options import DATABASE_OF
 from services.mrr.policy import BAREMETRICS, CHARTMOGUL, PROFITWELL, STRIPE, Policy, own_policy
 from tests.unit.mrr.build import discount, item, subscription
 from tests.unit.mrr.replay import Replay
@@ -143,14 +144,43 @@ def test_how_it_is_taken_back_names_no_policy_that_may_not_be_the_one_before() -
     assert "dropfix mrr set-policy PRESET|FILE --counts-from 2026-02-01 --workspace ws_1" in done.output
 
 
-@pytest.mark.parametrize(
-    "asked", [["compare", "--to", "profitwell"], ["explain", "cus_1"], ["rates", "show"]], ids=lambda asked: asked[0]
-)
+_LOOKING = [["compare", "--to", "profitwell"], ["explain", "cus_1"], ["rates", "show"]]
+
+
+@pytest.mark.parametrize("asked", _LOOKING, ids=lambda asked: asked[0])
 def test_a_database_that_does_not_answer_is_told_in_words(asked: list[str]) -> None:
     done = CliRunner().invoke(commands, [*asked, "--database-url", "postgresql://nobody:secret@127.0.0.1:1/x"])
     assert isinstance(done.exception, RuntimeFault)
     assert "the database does not answer" in str(done.exception)
     assert "secret" not in str(done.exception)
+
+
+@pytest.mark.parametrize("asked", _LOOKING, ids=lambda asked: asked[0])
+def test_without_a_database_that_is_named_that_of_the_running_stack_is_looked_at(
+    tmp_path: Path, asked: list[str]
+) -> None:
+    told: list[tuple[str | None, Path | None]] = []
+
+    def database(given: str | None, data_dir: Path | None) -> str:
+        told.append((given, data_dir))
+        return "postgresql://nobody@127.0.0.1:1/x?connect_timeout=1"
+
+    root = typer.Typer()
+    root.add_typer(commands, name="mrr")
+
+    @root.callback()
+    def main(context: typer.Context) -> None:
+        context.meta[DATABASE_OF] = database
+
+    done = CliRunner().invoke(root, ["mrr", *asked, "--data-dir", str(tmp_path)], env={"DATABASE_URL": ""})
+    assert "the database does not answer" in str(done.exception)
+    assert told == [(None, tmp_path)]
+
+
+@pytest.mark.parametrize("asked", _LOOKING, ids=lambda asked: asked[0])
+def test_without_any_database_it_is_asked_for(asked: list[str]) -> None:
+    done = CliRunner().invoke(commands, asked, env={"DATABASE_URL": ""})
+    assert "name the database with --database-url" in str(done.exception)
 
 
 @pytest.mark.parametrize("address", ["nonsense", "mysql://u:secret@h/x", "postgresql://u:secret@[h/x"])
