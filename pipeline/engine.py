@@ -29,7 +29,7 @@ LAG_SECONDS = 5.0
 CHECK_SECONDS = 5.0
 """How long foreign records could be taken from a topic that is made anew under a running consumer."""
 JOIN_SECONDS = 60.0
-"""How long the group may take to let a worker in: a client can fail to join and not say so."""
+"""How long the group may take to let a worker in, the first time or again: a client can fail to join and not say so."""
 ASSIGNMENT = "assignment"
 """What a worker waits for between two assignments. One that was given no partition, because there are more workers than
 partitions, stands by and is ready: it does what it is there for. It is not when whoever has them does not get on."""
@@ -136,6 +136,7 @@ class Engine:
             self._health.resumes(_name(place))
         self._health.note("partitions", len(self._progress))
         if not self._progress:
+            self._joined, self._join_by = False, monotonic() + JOIN_SECONDS
             self._health.waits(ASSIGNMENT, "its partitions were taken back, and the group has not shared them out anew")
 
     def batch(self, records: Sequence[Record]) -> None:
@@ -164,6 +165,7 @@ class Engine:
             except PassingFault as error:
                 log.warning("upkeep waits", reason=str(error))
                 self._health.waits("upkeep", str(error))
+                self._join_by = monotonic() + JOIN_SECONDS  # nobody is let in while Kafka is away
                 return
             self._health.resumes("upkeep")
 
@@ -181,9 +183,9 @@ class Engine:
             self._health.progressed()
 
     def _measure_lag(self) -> None:
+        ends = self._log.ends({*self._places, *self._progress})
         if not self._joined and monotonic() > self._join_by:
             raise Stalled(f"the consumer group did not let this worker in within {JOIN_SECONDS:.0f} s")
-        ends = self._log.ends({*self._places, *self._progress})
         for place, progress in self._progress.items():
             if place not in self._held:
                 self._health.behind(_name(place), ends[place] - progress.next_offset)

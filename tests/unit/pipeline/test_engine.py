@@ -294,3 +294,28 @@ def test_a_held_partition_is_no_straggler(standing: Standing) -> None:
     standing.reached[PLACE] = 0
     engine._measure_lag()
     assert all("no worker has got on" not in reason for reason in standing.scene.health.report().reasons)
+
+
+def test_a_worker_that_the_group_does_not_let_in_again_ends(
+    standing: Standing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "JOIN_SECONDS", -1.0)
+    engine = standing.scene.engine()
+    engine._measure_lag()
+    engine.revoked([PLACE])
+    with pytest.raises(Stalled, match="did not let this worker in"):
+        engine._measure_lag()
+
+
+def test_the_time_that_kafka_is_away_does_not_count_as_the_groups(
+    standing: Standing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = standing.scene.engine()
+    monkeypatch.setattr(module, "JOIN_SECONDS", -1.0)
+    engine.revoked([PLACE])
+    monkeypatch.setattr(module, "JOIN_SECONDS", 60.0)
+    standing.scene.applier.session = FakeSession()
+    engine.tick()
+    standing.scene.applier.session = EmptySession()
+    engine._measure_lag()
+    assert not standing.scene.health.report().ready
