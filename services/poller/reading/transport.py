@@ -14,6 +14,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from services.poller.errors import Refused
+from services.poller.reading.network import Network
 
 TIMEOUT_SECONDS = 25.0
 CONNECT_SECONDS = 10.0
@@ -108,12 +109,7 @@ def open_client(
 
     `timeout` in seconds; `inner` replaces the network in tests.
     """
-    network = inner or httpx.AsyncHTTPTransport(
-        verify=httpx.create_ssl_context(),
-        trust_env=True,
-        proxy=_proxy_for(address),
-        limits=httpx.Limits(max_connections=64, max_keepalive_connections=16, keepalive_expiry=30.0),
-    )
+    network = inner or Network(context=httpx.create_ssl_context(), proxy=_proxy_for(address))
     return httpx.AsyncClient(
         transport=GetOnly(address, network),
         trust_env=False,

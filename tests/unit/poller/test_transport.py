@@ -1,7 +1,9 @@
 """Nothing but GET leaves, to no host but the configured one, whoever asks for it."""
 
 import asyncio
+import gzip
 import ssl
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from services.poller.errors import Refused
+from services.poller.reading.network import Network
 from services.poller.reading.transport import StripeAddress, open_client
 from tests.unit.poller.server import Server, says
 
@@ -122,8 +125,8 @@ def test_the_proxy_of_the_environment_is_used_and_not_for_this_machine(monkeypat
         ("http://127.0.0.1:5", False),
     ):
         client = open_client(StripeAddress.parse(base))
-        pool = client._transport._inner._pool  # type: ignore[attr-defined]
-        assert ("Proxy" in type(pool).__name__) is proxied
+        network = client._transport._inner  # type: ignore[attr-defined]
+        assert network.proxy == ("http://proxy.example:3128" if proxied else None)
         asyncio.run(client.aclose())
 
 
@@ -179,6 +182,101 @@ def test_a_certificate_is_accepted_only_from_an_authority_that_is_known_or_named
 
 def test_certificates_are_verified() -> None:
     client = open_client(StripeAddress.parse("https://api.stripe.com"))
-    context = client._transport._inner._pool._ssl_context  # type: ignore[attr-defined]
+    context = client._transport._inner.context  # type: ignore[attr-defined]
     assert context.check_hostname
     asyncio.run(client.aclose())
+
+
+Behaving = Callable[[asyncio.StreamWriter], Awaitable[None]]
+
+
+async def _closes(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+
+
+async def _talks_otherwise(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"\x15\x03\x01\x00\x02\x02")
+    writer.close()
+
+
+async def _ends_in_its_head(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nConte")
+    writer.close()
+
+
+async def _ends_in_its_body(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+    writer.close()
+
+
+async def _stops_in_its_body(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+    await writer.drain()
+
+
+async def _is_packed(writer: asyncio.StreamWriter) -> None:
+    body = gzip.compress(b'{"object": "list"}')
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n"
+    writer.write(head.encode() + body)
+
+
+async def _read_from(behave: Behaving, *, path: str = "/v1/customers", proxy: bool = False) -> tuple[bytes, str]:
+    """(the body that is read, the first line that was sent) where a server of this machine behaves so."""
+    asked: list[bytes] = []
+    writers: list[asyncio.StreamWriter] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        await behave(writer)
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    here = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    base = "http://stripe.example" if proxy else here
+    network = Network(context=ssl.create_default_context(), proxy=here if proxy else None)
+    async with server, open_client(StripeAddress.parse(base), timeout=0.5, inner=network) as client:
+        try:
+            body = (await client.get(base + path)).content
+        finally:
+            for writer in writers:
+                writer.close()
+    return body, asked[0].partition(b"\r\n")[0].decode()
+
+
+@pytest.mark.parametrize(
+    ("behave", "failure"),
+    [
+        (_closes, httpx.RemoteProtocolError),
+        (_talks_otherwise, httpx.RemoteProtocolError),
+        (_ends_in_its_head, httpx.RemoteProtocolError),
+        (_ends_in_its_body, httpx.RemoteProtocolError),
+        (_stops_in_its_body, httpx.ReadTimeout),
+    ],
+)
+def test_an_answer_that_is_none_is_told_apart_from_no_answer(behave: Behaving, failure: type[Exception]) -> None:
+    with pytest.raises(failure):
+        asyncio.run(_read_from(behave))
+
+
+def test_nobody_at_an_address_is_a_failure_to_connect() -> None:
+    async def ask() -> None:
+        async with open_client(StripeAddress.parse("http://127.0.0.1:9")) as client:
+            await client.get("http://127.0.0.1:9/v1/customers")
+
+    with pytest.raises(httpx.ConnectError):
+        asyncio.run(ask())
+
+
+def test_an_answer_that_is_packed_is_unpacked() -> None:
+    assert asyncio.run(_read_from(_is_packed))[0] == b'{"object": "list"}'
+
+
+def test_an_address_is_sent_as_it_was_written() -> None:
+    path = "/v1/charges/search?query=status%3A%22failed%22+AND+created%3E%3D5&created[gte]=1"
+    assert asyncio.run(_read_from(_is_packed, path=path))[1] == f"GET {path} HTTP/1.1"
+
+
+def test_a_proxy_is_asked_for_what_is_behind_it() -> None:
+    body, asked = asyncio.run(_read_from(_is_packed, proxy=True))
+    assert asked == "GET http://stripe.example/v1/customers HTTP/1.1"
+    assert body == b'{"object": "list"}'
