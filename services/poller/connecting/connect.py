@@ -5,6 +5,7 @@ key a 403 whose text names the account; only a key that is no key gets 401. Then
 MRR needs and the searches are probed side by side. Where the first call told no account, what the probes show may.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,7 +20,7 @@ from services.poller.reading.capabilities import WANTED, Capabilities, Permissio
 from services.poller.reading.pages import ReadObject
 from services.poller.reading.queries import Query
 from services.poller.reading.reader import PageRead, Reader
-from services.poller.together import together
+from services.poller.together import first_of, together
 
 PURPOSE = "connect"
 SEARCHES: dict[Kind, str] = {"customer": "created>0", "subscription": "canceled_at>0", "charge": 'status:"failed"'}
@@ -87,15 +88,21 @@ async def identify(reader: Reader) -> Account:
 
 async def probe(reader: Reader) -> Probed:
     """What the key and the server give. Raises what is neither a missing permission nor a lacking server."""
-    lists = await together(_probe_list(reader, kind) for kind in KINDS)
+    try:
+        async with asyncio.TaskGroup() as group:
+            listing = group.create_task(together(_probe_list(reader, kind) for kind in KINDS))
+            searching = group.create_task(together(_probe_search(reader, *each) for each in SEARCHES.items()))
+            active_until = group.create_task(_active_until(reader))
+    except BaseExceptionGroup as failures:
+        raise first_of(failures) from None
+    lists = listing.result()
     permissions: dict[str, Permission] = {each.kind: each.permission for each in lists}
     refused = alike(f"{each.kind}:{path}" for each in lists for path in sorted(each.refused))
-    searchable = await together(_probe_search(reader, kind, query) for kind, query in SEARCHES.items())
-    found = Capabilities(permissions, refused, tuple(kind for kind in searchable if kind))
+    found = Capabilities(permissions, refused, tuple(kind for kind in searching.result() if kind))
     return Probed(
         found,
         newest=max((at for each in lists if (at := each.newest) is not None), default=None),
-        active_until=await _active_until(reader) if found.can_read("subscription") else None,
+        active_until=active_until.result(),
         account_id=_account_named(lists),
         objects=tuple(one for each in lists for one in each.objects),
     )
@@ -204,8 +211,11 @@ async def _probe_search(reader: Reader, kind: Kind, query: str) -> Kind | None:
 
 
 async def _active_until(reader: Reader) -> int | None:
-    """The end of the current period of an active subscription, None where there is none."""
-    active = await reader.page(Query("subscription", filters={"status": "active"}, limit=1), purpose=PURPOSE)
+    """The end of the current period of an active subscription, None where there is none or none may be read."""
+    try:
+        active = await reader.page(Query("subscription", filters={"status": "active"}, limit=1), purpose=PURPOSE)
+    except (stripe.PermissionError, stripe.InvalidRequestError):
+        return None
     for found in active.page.listed:
         _, end = current_period(msgspec.json.decode(found.raw))
         return int(end.timestamp()) if end else None

@@ -9,6 +9,9 @@ be told, so where they differ a third decides.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
 
 from schemas.envelope import Change
 from schemas.ids import raw_id
@@ -49,8 +52,7 @@ class Known:
     status: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RawRecord:
+class RawRecord(msgspec.Struct, frozen=True):
     """A record for the object's topic."""
 
     kind: Kind
@@ -100,7 +102,7 @@ def fold(known: Mapping[str, Known], seen: Iterable[Seen], *, connection_id: str
     """
     state = dict(known)
     records: list[RawRecord] = []
-    changed: dict[str, Changed] = {}
+    news: dict[str, ReadObject] = {}
     touched: dict[str, None] = {}
     disputed: dict[tuple[Kind, str], None] = {}
     for one in sorted(seen, key=lambda each: each.reading.version):
@@ -113,23 +115,27 @@ def fold(known: Mapping[str, Known], seen: Iterable[Seen], *, connection_id: str
         if verdict.news:
             record = _record(before, one, connection_id=connection_id, connected_at=connected_at)
             records.append(record)
-            after = _after(record, one)
-            state[one.object.id] = after
-            was = known[one.object.id].status if one.object.id in known else None
-            changed[one.object.id] = Changed(one.object.id, after, one.object.facts, one.object.deleted, was)
+            state[one.object.id] = _after(record, one)
+            news[one.object.id] = one.object
         elif before is not None and one.reading.version > before.seen_version:
             state[one.object.id] = _seen_again(before, one.reading)
             touched[one.object.id] = None
     return Outcome(
         records=tuple(records),
-        changed=tuple(replace(row, known=state[object_id]) for object_id, row in changed.items()),
-        touched=tuple((object_id, state[object_id]) for object_id in touched if object_id not in changed),
+        changed=tuple(
+            Changed(found.id, state[found.id], found.facts, found.deleted, _status(known.get(found.id)))
+            for found in news.values()
+        ),
+        touched=tuple((object_id, state[object_id]) for object_id in touched if object_id not in news),
         disputed=tuple(disputed),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Verdict:
+def _status(before: Known | None) -> str | None:
+    return None if before is None else before.status
+
+
+class _Verdict(NamedTuple):
     news: bool
     ambiguous: bool
 

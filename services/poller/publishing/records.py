@@ -7,6 +7,8 @@ once for all records that share them.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import msgspec
+
 from schemas.catalogue import RAW_TOPICS, Topic
 from schemas.envelope import Envelope, Headers, RawAttributes, own_headers
 from schemas.subjects import kept_key
@@ -23,8 +25,7 @@ class Origin:
     livemode: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(msgspec.Struct, frozen=True):
     """A record as the producer takes it."""
 
     topic: Topic
