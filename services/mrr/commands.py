@@ -3,6 +3,7 @@
 import json
 from datetime import datetime
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -12,7 +13,7 @@ from schemas.money import format_amount
 from services.mrr.core import State, instant_of, microseconds
 from services.mrr.explain import Explanation, explain, records_behind
 from services.mrr.looking import Seen, end_of, ledgers_of, looking, now_of
-from services.mrr.options import NOT_THERE, AsJson, DatabaseUrl, DataDir, database_of
+from services.mrr.options import NOT_THERE, USAGE, AsJson, DatabaseUrl, DataDir, database_of
 from services.mrr.policy_commands import add_to
 from services.mrr.rates_commands import rates
 from services.mrr.rounding import half_up
@@ -54,12 +55,23 @@ def explain_customer(
         unknown = f"mrr knows no customer {customer}; `dropfix status` says whether it has read everything yet"
         _err.print(unknown, markup=False)
         raise typer.Exit(NOT_THERE)
-    found = [(seen.state, *_explained(seen, now if at is None else end_of(at.date(), seen.zone))) for seen in ledgers]
+    found = [(seen.state, *_explained(seen, _instant_of(at, seen.zone, now))) for seen in ledgers]
     if as_json:
         typer.echo(json.dumps([_encoded(*one) for one in found], indent=2))
         return
     for one in found:
         _print(*one)
+
+
+def _instant_of(at: datetime | None, zone: str, now: datetime) -> datetime:
+    """The end of the day that was asked for, of today the present; nothing is foreseen of a day ahead."""
+    if at is None:
+        return now
+    today = now.astimezone(ZoneInfo(zone)).date()
+    if at.date() > today:
+        _err.print(f"{at.date()} is ahead: the last day is today, {today} in {zone}", markup=False)
+        raise typer.Exit(USAGE)
+    return min(end_of(at.date(), zone), now)
 
 
 def _explained(seen: Seen, at: datetime) -> tuple[list[Explanation], list[dict[str, Any]]]:

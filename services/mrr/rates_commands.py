@@ -17,6 +17,7 @@ from services.mrr.options import USAGE, AsJson, DatabaseUrl, DataDir, database_o
 from services.mrr.rates import SHOWN, read_rates, save_rates
 
 rates = typer.Typer(help="Rates of exchange: MRR in one currency.", no_args_is_help=True)
+_SOLD_IN = "SELECT DISTINCT currency FROM mrr.balances WHERE workspace_id = %s AND mrr > 0"
 _out = Console(highlight=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -44,8 +45,14 @@ def load(
     with database_faults(), psycopg.connect(database_of(context, database, data_dir)) as conn:
         whose = _workspace_of(conn, workspace)
         save_rates(conn, whose, found, at=datetime.now(UTC))
-    reporting = ", ".join(sorted({rate.reporting for rate in found}))
-    _out.print(f"{len(found)} rates to {reporting} are loaded for {whose}; analytics.mrr_daily_reported goes by them")
+        sold_in = {currency for (currency,) in conn.execute(_SOLD_IN, (whose,))}
+    reporting = sorted({rate.reporting for rate in found})
+    into = ", ".join(reporting)
+    _out.print(f"{len(found)} rates to {into} are loaded for {whose}; analytics.mrr_daily_reported goes by them")
+    for target in reporting:
+        known = {target, *(rate.currency for rate in found if rate.reporting == target)}
+        if missing := ", ".join(sorted(sold_in - known)):
+            _err.print(f"there is MRR in {missing}, and no rate to {target}: it is not in that figure", markup=False)
 
 
 @rates.command("show")

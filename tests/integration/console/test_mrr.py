@@ -45,6 +45,16 @@ def test_a_day_is_told_as_known_now_and_as_known_then(console: RunningConsole, c
     assert ask(console, company, day="2026-02-27")["mrr"][0]["mrr"] == 0
     assert ask(console, company)["mrr"] == [row]
     assert ask(console, company, day="2026-03-03", at="2026-02-01T00:00Z")["mrr"] == []
+    assert ask(console, company, day="2999-01-01")["mrr"] == []
+
+
+def test_what_identify_tells_is_in_it(console: RunningConsole, company: Company) -> None:
+    console.rows("UPDATE mrr.clocks SET ahead = '0' RETURNING partition")
+    place, at = (company.workspace_id, company.workspace_id), "2026-03-01T12:00Z"
+    console.rows(MOVEMENT, uuid4(), *place, "new", at, at, 0, 4900, None)
+    row = {"connection_id": company.workspace_id, "currency": "usd", "mrr": 4900, "customers": 1}
+    assert ask(console, company)["mrr"] == [{**row, "reconstructed": False}]
+    assert ask(console, company, day="2026-03-03", at="2026-03-05T00:00Z")["mrr"][0]["mrr"] == 4900
 
 
 def test_another_company_and_whoever_has_no_token_are_told_nothing(console: RunningConsole, company: Company) -> None:

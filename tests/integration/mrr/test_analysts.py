@@ -202,7 +202,25 @@ def test_the_mrr_of_a_day_is_known_as_of_now_and_as_of_any_instant(tables: Table
         for later in (0.3, 2.7, 30.1, 200.0):
             at = datetime.combine(day, datetime.min.time(), UTC) + timedelta(days=later)
             known = tables.rows("SELECT currency, mrr FROM analytics.mrr_as_known(%s, %s) WHERE mrr <> 0", day, at)
-            assert dict(known) == without_zeros(arithmetic.known(day, at)), (day, at)
+            wanted = without_zeros(arithmetic.known(day, at)) if arithmetic.day(at) >= day else {}
+            assert dict(known) == wanted, (day, at)
+
+
+def test_a_day_that_is_ahead_has_no_mrr_yet(tables: Tables, arithmetic: Arithmetic) -> None:
+    ((today,),) = tables.rows("SELECT today FROM analytics.workspace_calendar")
+    assert today == arithmetic.day(NOW)
+    asked = ("mrr_as_of({})", "mrr_as_known({}, 'infinity')", "mrr_customers_as_of({})")
+    for function in (*asked, "mrr_customers_as_known({}, 'infinity')"):
+        counted = f"SELECT count(*) > 0 FROM analytics.{function.format('%s')}"
+        assert [tables.rows(counted, today + timedelta(days=days)) for days in (0, 1, 400)] == [
+            [(True,)],
+            [(False,)],
+            [(False,)],
+        ]
+    then = NOW - timedelta(days=90)
+    known = "SELECT count(*) > 0 FROM analytics.mrr_as_known(%s, %s)"
+    assert tables.rows(known, arithmetic.day(then), then) == [(True,)]
+    assert tables.rows(known, arithmetic.day(then) + timedelta(days=1), then) == [(False,)]
 
 
 def test_customers_have_their_mrr_of_a_day_too(tables: Tables, arithmetic: Arithmetic) -> None:

@@ -47,7 +47,9 @@ def reported(tables: Tables) -> list[tuple[Any, ...]]:
 
 def test_all_days_are_at_the_latest_rates_so_that_a_rate_is_never_an_expansion(tables: Tables, tmp_path: Path) -> None:
     rates = ("eur,usd,1.1,2025-01-01", "eur,usd,1.2,2026-01-15", "jpy,usd,0.0066,2025-01-01")
-    assert load(tables, tmp_path, *rates).exit_code == 0
+    loaded = load(tables, tmp_path, *rates)
+    assert loaded.exit_code == 0
+    assert "no rate" not in loaded.output
     days = reported(tables)
     yen = Decimal("1980")
     assert days[0] == (1000 + 2400 + yen, 0, 1000 + 2200 + yen)
@@ -109,3 +111,10 @@ def test_nobodys_rates_are_loaded_for_a_workspace_that_is_not_there(tables: Tabl
     refused = CliRunner().invoke(commands, arguments, env={"DATABASE_URL": tables.url})
     assert refused.exit_code == 2
     assert WORKSPACE in refused.output
+
+
+def test_a_currency_without_a_rate_is_named_where_rates_are_loaded(tables: Tables, tmp_path: Path) -> None:
+    loaded = load(tables, tmp_path, "eur,usd,1.1,2025-01-01", "usd,eur,0.9,2025-01-01")
+    assert loaded.exit_code == 0
+    assert "there is MRR in jpy, and no rate to usd: it is not in that figure" in loaded.output
+    assert "there is MRR in jpy, and no rate to eur: it is not in that figure" in loaded.output

@@ -180,6 +180,7 @@ def test_the_ledger_cannot_take_a_row_back_twice(tables: Tables) -> None:
 
 
 def test_a_number_can_be_explained_at_the_command_line(tables: Tables) -> None:
+    tables.now = datetime(2026, 1, 9, 12, tzinfo=UTC)
     tables.apply(Story().see(subscription(item(quantity=3)), 0, change="created").records)
     environment = {"DATABASE_URL": tables.url}
     shown = CliRunner().invoke(commands, ["explain", "cus_1", "--json", "--at", "2026-01-05"], env=environment)
@@ -189,6 +190,11 @@ def test_a_number_can_be_explained_at_the_command_line(tables: Tables) -> None:
     people = CliRunner().invoke(commands, ["explain", "cus_1"], env=environment).output
     assert "$30.00 a month" in people
     assert "1000 × 3: 3000" in people
+    today = CliRunner().invoke(commands, ["explain", "cus_1", "--json", "--at", "2026-01-09"], env=environment)
+    assert json.loads(today.output)[0]["mrr"][0]["mrr"] == 3000
+    ahead = CliRunner().invoke(commands, ["explain", "cus_1", "--at", "2026-01-10"], env=environment)
+    assert ahead.exit_code == 2
+    assert "2026-01-10 is ahead: the last day is today, 2026-01-09 in UTC" in ahead.output
 
 
 def test_a_customer_that_nobody_knows_is_answered_and_not_invented(tables: Tables) -> None:
