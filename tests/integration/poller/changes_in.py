@@ -194,12 +194,16 @@ class _Together:
         old = self.before.get(shown["id"])
         intents = _intents_of(new)
         if charge := next((self._charges[intent] for intent in intents if intent in self._charges), None):
-            return self._paid_by(charge)
+            return self._begun(new) if charge["status"] == "pending" else self._paid_by(charge)
         if any(intent in self._settled for intent in intents):
             return ("debit_failure",)
         if old is None:
             return ("invoiced_change",) if new["billing_reason"] == "subscription_update" else ("period",)
         return self._moved(old, new)
+
+    def _begun(self, invoice: Json) -> tuple[Name, ...]:
+        """A debit that is pending says nothing yet that leads to its invoice."""
+        return ("debit_begun",) if self._telling.latest_invoice_of(invoice) else ("closed_older_invoice",)
 
     def _moved(self, old: Json, new: Json) -> tuple[Name, ...]:
         latest = self._telling.latest_invoice_of(new)

@@ -19,6 +19,7 @@ from simulator.founding import found
 
 NOON = int(datetime(2026, 11, 24, 12, tzinfo=UTC).timestamp())
 NO_INVOICES = plan.SLOT_CYCLE.index("F")
+OPEN_INVOICES = plan.SLOT_CYCLE.index("C")
 
 
 @dataclass
@@ -29,18 +30,18 @@ class Living:
     log: list[Logged]
     acts: Acts
 
-    def fail_to_pay_a_seat(self) -> str:
-        """Somebody buys a seat and the payment fails; gives the invoice."""
+    def buy_a_seat(self, how: str) -> str:
+        """Somebody buys a seat, which is billed at once, and pays as told; gives the invoice."""
         company = self.account.simulator.company
         sold = [company.world.subscriptions[at] for at in range(len(company.world.subscriptions))]
         runs = next(each for each in sold if each.status == "active" and each.items[0].quantity)
-        wanted = {"do": "fail_now", "subscription": company.ids.encode("subscription", runs.number)}
+        wanted = {"do": how, "subscription": company.ids.encode("subscription", runs.number)}
         invoice: str = self.acts.perform(wanted)["invoice"]
         return invoice
 
-    def poll(self) -> None:
-        """A poll of which no list shows young invoices or open ones."""
-        self.account.rows("UPDATE poller.connections SET tick = %s", NO_INVOICES)
+    def poll(self, tick: int = NO_INVOICES) -> None:
+        """A poll, by default one of which no list shows young invoices or open ones."""
+        self.account.rows("UPDATE poller.connections SET tick = %s", tick)
         self.account.move_to(self.account.now + 300)
         self.account.poll()
 
@@ -66,13 +67,13 @@ def living(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_one_that_is_open(living: Living) -> None:
-    invoice = living.fail_to_pay_a_seat()
+    invoice = living.buy_a_seat("fail_now")
     living.poll()
     assert living.status(invoice) == "open"
 
 
 def test_one_that_another_card_paid_a_moment_later(living: Living) -> None:
-    invoice = living.fail_to_pay_a_seat()
+    invoice = living.buy_a_seat("fail_now")
     living.acts.perform({"do": "pay", "invoice": invoice})
     living.poll()
     assert living.status(invoice) == "paid"
@@ -82,7 +83,15 @@ def test_one_that_another_card_paid_a_moment_later(living: Living) -> None:
     ("how", "status"), [("void", "void"), ("give_up", "uncollectible"), ("pay_out_of_band", "paid")]
 )
 def test_one_that_was_closed_a_moment_later(living: Living, how: str, status: str) -> None:
-    invoice = living.fail_to_pay_a_seat()
+    invoice = living.buy_a_seat("fail_now")
     living.acts.perform({"do": how, "invoice": invoice})
     living.poll()
     assert living.status(invoice) == status
+
+
+def test_one_whose_bank_debit_is_pending_is_seen_with_the_open_ones(living: Living) -> None:
+    invoice = living.buy_a_seat("debit")
+    living.poll()
+    assert any(json.loads(each.value)["status"] == "pending" for each in living.log if each.kind == "charge")
+    living.poll(OPEN_INVOICES)
+    assert living.status(invoice) == "open"
