@@ -36,10 +36,23 @@ class Movement(NamedTuple):
         return None if self.source_topic is None else "/".join(map(str, place))
 
 
-def explained(rows: Iterable[TupleRow]) -> list[dict[str, Any]]:
-    """Rows of `explanations.sql` as explanations: one per account and currency."""
+Prices = list[dict[str, Any]]
+"""What is paid for: `price`, the `quantity` of its items, and its share of the MRR (`mrr`)."""
+
+
+def explained(rows: Iterable[TupleRow], held: Iterable[TupleRow]) -> list[dict[str, Any]]:
+    """Rows of `explanations.sql` as explanations: one per account and currency.
+
+    Items are those of the last movement. `pays_for` is what is paid for now, which may have been swapped since without
+    a movement; null as of a day.
+    """
+    now = {(connection, currency): _prices(zip(*columns, strict=True)) for connection, currency, *columns in held}
     ledgers = groupby((Movement(*row) for row in rows), key=lambda one: (one.connection_id, one.currency))
-    return [_explained(list(in_turn(ledger))) for _, ledger in ledgers]
+    return [_explained(list(in_turn(ledger)), now.get(whose)) for whose, ledger in ledgers]
+
+
+def _prices(held: Iterable[tuple[str, int, int]]) -> Prices:
+    return [{"price": price, "quantity": quantity, "mrr": mrr} for price, quantity, mrr in held]
 
 
 def in_turn(rows: Iterable[Movement]) -> Iterator[Movement]:
@@ -54,7 +67,7 @@ def in_turn(rows: Iterable[Movement]) -> Iterator[Movement]:
             yield following
 
 
-def _explained(rows: Sequence[Movement]) -> dict[str, Any]:
+def _explained(rows: Sequence[Movement], pays_for: Prices | None) -> dict[str, Any]:
     last = rows[-1]
     items = last.detail.get("items", [])
     return {
@@ -65,6 +78,7 @@ def _explained(rows: Sequence[Movement]) -> dict[str, Any]:
         "policy": last.policy_version,
         "items_as_of": last.effective_at,
         "items": items,
+        "pays_for": pays_for,
         "movements": [_encoded(row) for row in rows],
     }
 

@@ -109,7 +109,8 @@ class FigureStore:
         parameters = {"workspace_id": workspace_id, "customer_id": customer_id, "day": day}
         with self._session() as db:
             rows = rows_or_none(db, "movements", parameters, of=_EXPLANATIONS)
-        return None if rows is None else explained(rows)
+            held = rows_or_none(db, "held", parameters, of=_EXPLANATIONS) if day is None else []
+        return None if rows is None else explained(rows, held or [])
 
     def mrr_of_day(
         self, workspace_id: str, scope: Scope, *, day: date | None = None, known_at: datetime | None = None

@@ -32,7 +32,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What the poller says of a connection. Times are domain time, but for `updated_at`."""
+    """What the poller says of a connection. Times are domain time."""
 
     connection_id: str
     state: str

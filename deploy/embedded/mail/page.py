@@ -23,6 +23,7 @@ ul { list-style: none; padding: 0 } li { border-top: 1px solid var(--line) }
 li a { display: grid; grid-template-columns: 1fr auto; gap: 0 1rem; padding: .6rem .3rem; text-decoration: none }
 li a:hover, li a:focus { background: #8881 } pre { white-space: pre-wrap; border: 1px solid var(--line); padding: 1rem }
 iframe { width: 100%; height: 60vh; border: 1px solid var(--line); background: white }
+@media (max-width: 480px) { li a { grid-template-columns: 1fr } body { margin: 1rem auto } }
 dt { opacity: .65 } dd { margin: 0 }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem }
 """

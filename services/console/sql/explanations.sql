@@ -10,3 +10,7 @@ WHERE m.workspace_id = %(workspace_id)s AND m.customer_id = %(customer_id)s AND 
     AND (%(day)s::date IS NULL
         OR m.effective_at < (%(day)s::date + 1)::timestamp AT TIME ZONE coalesce(c.timezone, 'UTC'))
 ORDER BY m.connection_id, m.currency, m.effective_at
+
+-- name: held
+SELECT connection_id, currency, prices, quantities, amounts FROM analytics.mrr_by_customer
+WHERE workspace_id = %(workspace_id)s AND customer_id = %(customer_id)s

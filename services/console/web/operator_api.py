@@ -219,7 +219,8 @@ def overview(console: ConsoleHere, workspace: str | None = None) -> Any:
 def explain_mrr(console: ConsoleHere, customer: str, at: date | None = None, workspace: str | None = None) -> Any:
     """Why a customer's (or a user's) MRR is what it is: items with their steps, movements, and the record behind each.
 
-    `at` is a day of the workspace's zone: as of its end.
+    `at` is a day of the workspace's zone: as of its end. Items are those of the last movement (`items_as_of`);
+    `pays_for` is what is paid for now, which a swap of plans at one price may have changed since.
     """
     workspace_id = workspace_of(console, workspace)
     found = console.figures.explanation(workspace_id, customer, at)
