@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from pipeline.records import Record
-from schemas.catalogue import PRODUCT_IDENTIFY, RAW_TOPICS
+from schemas.catalogue import PRODUCT_IDENTIFY, PRODUCT_TRACK, RAW_TOPICS, Topic
 from schemas.envelope import Envelope, RawAttributes
 from schemas.events.product import ProductMessage
 from schemas.ids import product_id
@@ -43,26 +43,31 @@ def customer(name: str, version: int, *, connection: str = "con_1", workspace: s
 
 
 def user(name: str, number: int, *, workspace: str = "ws_1", **traits: Any) -> Record:
-    """A message about a user; `number` is both when it happened and its id."""
-    subject, message_id = product_subject(workspace, user_id=name), f"m{number}"
-    message = ProductMessage(
-        type="identify",
-        message_id=message_id,
-        user_id=name,
-        traits=traits,
-        timestamp=at(number * 60),
-        received_at=at(number * 60),
+    """What identify() tells of a user; `number` is both when it happened and its id."""
+    return _told(PRODUCT_IDENTIFY, workspace, number, type="identify", user_id=name, traits=traits)
+
+
+def tracked(name: str | None, number: int, *, workspace: str = "ws_1", anonymous: str | None = None) -> Record:
+    """What track() tells that a user, or somebody who is not known yet, did."""
+    return _told(
+        PRODUCT_TRACK, workspace, number, type="track", user_id=name, anonymous_id=anonymous, event="Report exported"
     )
+
+
+def _told(topic: Topic, workspace: str, number: int, **said: Any) -> Record:
+    message_id = f"m{number}"
+    subject = product_subject(workspace, user_id=said.get("user_id"), anonymous_id=said.get("anonymous_id"))
+    message = ProductMessage(message_id=message_id, timestamp=at(number * 60), received_at=at(number * 60), **said)
     envelope = Envelope(
         id=product_id(workspace_id=workspace, message_id=message_id),
         source="dropfix/intake",
-        type=PRODUCT_IDENTIFY.name,
+        type=topic.name,
         time=at(number * 60),
         subject=subject,
         workspace_id=workspace,
         object_id=message_id,
     )
-    return _record(PRODUCT_IDENTIFY.name, envelope, kept_key(subject, message_id, number), message.encode())
+    return _record(topic.name, envelope, kept_key(subject, message_id, number), message.encode())
 
 
 def _record(topic: str, envelope: Envelope, key: str, value: bytes) -> Record:

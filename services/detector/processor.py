@@ -15,7 +15,7 @@ from pipeline.processor import Message, Timer, Tx
 from pipeline.rebuild.swap import RULE as AFTER_REBUILD
 from pipeline.records import Arrived, Record
 from pipeline.subjects import Effects, SubjectProcessor
-from schemas.catalogue import CHURN_SIGNAL, CONTROL_DECISION, PRODUCT_IDENTIFY, RAW_TOPICS
+from schemas.catalogue import CHURN_SIGNAL, CONTROL_DECISION, PRODUCT_IDENTIFY, PRODUCT_TRACK, RAW_TOPICS
 from schemas.envelope import RawAttributes
 from schemas.errors import EnvelopeError, InvalidDecision
 from schemas.events.control import Decision
@@ -39,8 +39,10 @@ from services.detector.store import SignalStore
 GROUP = "detector"
 KIND_OF: dict[str, Kind] = {topic: kind for kind, topic in TOPIC_OF.items()}
 RAW_INPUTS = tuple(RAW_TOPICS[kind] for kind in TOPIC_OF)
-INPUTS = (*RAW_INPUTS, CONTROL_DECISION, PRODUCT_IDENTIFY)
+PRODUCT_INPUTS = (PRODUCT_IDENTIFY, PRODUCT_TRACK)
+INPUTS = (*RAW_INPUTS, CONTROL_DECISION, *PRODUCT_INPUTS)
 MATCH = "identity.match"
+_PRODUCT_TOPICS = frozenset(topic.name for topic in PRODUCT_INPUTS)
 Decoded = Observed | Decision | UserSaid | HandSaid | None
 _MAX_VERSION = 2**63 - 1
 
@@ -146,7 +148,7 @@ class DetectorProcessor:
 
     def decode(self, record: Record) -> Decoded:
         """What one record says; raises BadRecord."""
-        if record.topic == PRODUCT_IDENTIFY.name:
+        if record.topic in _PRODUCT_TOPICS:
             return decode_user(record)
         decoded = self.decided.decode(record)
         return _by_hand(decoded) if isinstance(decoded, Decision) and decoded.kind == MATCH else decoded

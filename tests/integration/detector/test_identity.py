@@ -28,7 +28,7 @@ from services.detector.processor import INPUTS, decode_user, detector
 from services.detector.schema import MIGRATIONS
 from services.mrr.processor import INPUTS as MRR_INPUTS
 from services.mrr.schema import MIGRATIONS as MRR
-from tests.crowd import at, crowd, customer, user
+from tests.crowd import at, crowd, customer, tracked, user
 from tests.decided import decision_record
 from tests.fixtures.counting import eventually
 from tests.integration.consumers import Consumer
@@ -198,6 +198,22 @@ def test_a_workspace_is_matched_within_itself(tables: Tables) -> None:
     ]
     tables.apply(tables.logged(told), batch=10)
     assert {row[:4] for row in tables.standing()} == {("ws_2", "con_2", "cus_9", "u_1")}
+
+
+def test_a_user_of_whom_track_alone_tells_is_one_and_is_matched(tables: Tables) -> None:
+    told = [
+        tracked("u_1", 2),
+        tracked("u_1", 1),
+        tracked(None, 3, anonymous="a-77"),
+        tracked("u_2", 4),
+        user("u_2", 5, email="grace@example.com"),
+        customer("cus_1", 6, metadata={"user_id": "u_1"}),
+    ]
+    tables.apply(tables.logged(told), batch=2)
+    with tables.session().transaction() as conn:
+        users = conn.execute("SELECT user_id, email, first_seen_at FROM analytics.users ORDER BY user_id").fetchall()
+    assert users == [("u_1", None, at(60)), ("u_2", "grace@example.com", at(240))]
+    assert {row[2:5] for row in tables.standing()} == {("cus_1", "u_1", "metadata")}
 
 
 def test_an_address_that_very_many_share_is_nobodys(tables: Tables) -> None:

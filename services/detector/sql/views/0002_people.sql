@@ -5,7 +5,7 @@ SELECT workspace_id, user_id, email, name, since AS first_seen_at, source_topic,
 FROM persons
 WHERE user_id IS NOT NULL;
 
-COMMENT ON VIEW analytics.users IS 'Users of the product, one row each, as identify() told of them.';
+COMMENT ON VIEW analytics.users IS 'Users of the product, one row each: everybody whom identify(), track() or another call named by a user id.';
 COMMENT ON COLUMN analytics.users.workspace_id IS 'The company that sees it.';
 COMMENT ON COLUMN analytics.users.user_id IS 'The product''s own id.';
 COMMENT ON COLUMN analytics.users.email IS 'The e-mail address as last told, in lower case; null if none was.';
