@@ -12,6 +12,9 @@ from services.poller.first_sync.first_minute import STAGES, URGENT, Stage, Task
 from services.poller.first_sync.ranges import Shard
 
 READERS_PER_LIST = 6
+READERS_BESIDE_URGENT = 3
+"""Readers that a list may have and still be given one for history, while something urgent is read from it: they take
+turns at Stripe's limit for the endpoint, and the urgent would wait for all of them at every page."""
 UNPUBLISHED_AT_MOST = 48
 UNPUBLISHED_OF_HISTORY = 32
 """Pages that may wait to be published: they are held in memory, and what is urgent waits behind them."""
@@ -39,10 +42,13 @@ class Agenda:
         waiting = self._unpublished.total() + len(self._taken)
         if len(self._taken) >= self._room or waiting >= UNPUBLISHED_AT_MOST:
             return None
+        urgent = {task.query.path for task in self._order if task.stage in URGENT and not self._is_at_end(task)}
         for task in self._order:
-            if task.stage not in URGENT and self._unpublished.total() >= UNPUBLISHED_OF_HISTORY:
+            history = task.stage not in URGENT
+            if history and self._unpublished.total() >= UNPUBLISHED_OF_HISTORY:
                 return None
-            if self._reading[task.query.path] < READERS_PER_LIST and self._may_begin(task):
+            readers = READERS_BESIDE_URGENT if history and task.query.path in urgent else READERS_PER_LIST
+            if self._reading[task.query.path] < readers and self._may_begin(task):
                 for shard in self._shards[task.name]:
                     if not shard.done and id(shard) not in self._taken:
                         self._taken.add(id(shard))
@@ -78,7 +84,7 @@ class Agenda:
     @property
     def finished(self) -> bool:
         """Whether there is nothing left to read."""
-        return all(shard.done for shards in self._shards.values() for shard in shards)
+        return all(self._is_at_end(task) for task in self.tasks.values())
 
     def share(self, stage: Stage) -> float:
         """How much of a stage is read, from 0 to 1."""
@@ -90,7 +96,7 @@ class Agenda:
         done, open_ = Counter[str](), set[str]()
         for task in self.tasks.values():
             done[task.counts] += sum(shard.objects for shard in self._shards[task.name])
-            if not all(shard.done for shard in self._shards[task.name]):
+            if not self._is_at_end(task):
                 open_.add(task.counts)
         return dict(done), {name: count for name, count in done.items() if name not in open_}
 
@@ -98,7 +104,10 @@ class Agenda:
         return task.after is None or task.after not in self.tasks or self._is_finished(self.tasks[task.after])
 
     def _is_finished(self, task: Task) -> bool:
-        return self._unpublished[task.name] == 0 and all(shard.done for shard in self._shards[task.name])
+        return self._unpublished[task.name] == 0 and self._is_at_end(task)
+
+    def _is_at_end(self, task: Task) -> bool:
+        return all(shard.done for shard in self._shards[task.name])
 
 
 def _share_of(shards: Sequence[Shard]) -> float:

@@ -5,7 +5,13 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.poller.first_sync.agenda import READERS_PER_LIST, UNPUBLISHED_AT_MOST, UNPUBLISHED_OF_HISTORY, Agenda
+from services.poller.first_sync.agenda import (
+    READERS_BESIDE_URGENT,
+    READERS_PER_LIST,
+    UNPUBLISHED_AT_MOST,
+    UNPUBLISHED_OF_HISTORY,
+    Agenda,
+)
 from services.poller.first_sync.first_minute import STAGES, URGENT, tasks
 from services.poller.first_sync.ranges import Shard
 from services.poller.kinds import KINDS
@@ -48,6 +54,16 @@ def test_a_part_that_was_read_goes_behind_what_is_more_urgent() -> None:
     assert first is not None
     plan.give_back(first)
     assert plan.take() is first, "its next page is still the most urgent"
+
+
+def test_history_leaves_turns_of_an_endpoint_to_what_is_urgent_there() -> None:
+    """Turns at Stripe's limit for an endpoint go round among those who read from it."""
+    shards = [Shard("open_invoices", 0, None, NOW), *(Shard("invoices", part, None, NOW) for part in range(9))]
+    plan = Agenda(TASKS, shards, readers=24)
+    first = taken(plan)
+    assert [shard.task for shard in first] == ["open_invoices", *["invoices"] * (READERS_BESIDE_URGENT - 1)]
+    finish(plan, first[0])
+    assert len(taken(plan)) == READERS_PER_LIST - READERS_BESIDE_URGENT + 1
 
 
 def test_disputes_wait_until_the_charges_are_in_the_log() -> None:
