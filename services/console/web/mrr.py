@@ -18,7 +18,8 @@ def mrr(
     at: Annotated[datetime | None, Query(description="As it was known then; UTC where no offset is said.")] = None,
     workspace: str | None = None,
 ) -> Any:
-    """By connection and currency, in minor units a month. Empty where nothing is known, as of a day ahead; null without a ledger."""
+    """By connection and currency, in minor units a month. Empty where nothing is known, as of a day ahead; null without
+    a ledger."""
     workspace_id = workspace_of(console, workspace)
     known_at = at if at is None or at.tzinfo is not None else at.replace(tzinfo=UTC)
     found = console.figures.mrr_of_day(workspace_id, console.scope(workspace_id), day=day, known_at=known_at)

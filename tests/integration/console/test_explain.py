@@ -57,6 +57,24 @@ def test_as_of_a_day_it_is_what_held_at_its_end(console: RunningConsole, company
     assert (one["mrr"], [item["quantity"] for item in one["items"]]) == (1800, [2])
 
 
+def test_a_plan_that_was_swapped_at_the_same_price_is_what_is_paid_for_now(
+    console: RunningConsole, company: Company
+) -> None:
+    counted(console, company, "cus_swapped")
+    (before,) = asked(console, company, "cus_swapped").json()["mrr"]
+    assert before["pays_for"] == [{"price": "price_1", "quantity": 3, "mrr": 2700}]
+    tables = Tables(console.admin_url)
+    of = item(price(12_000, "year", id="price_new"), 3)
+    obj = subscription(of, name="sub_cus_swapped", customer="cus_swapped", discounts=[discount(percent=10)])
+    tables.apply([raw_record("subscription", obj, at=day(30), version=3, workspace=company.workspace_id)])
+    tables.close()
+    (one,) = asked(console, company, "cus_swapped").json()["mrr"]
+    assert one["pays_for"] == [{"price": "price_new", "quantity": 3, "mrr": 2700}]
+    assert (one["mrr"], len(one["movements"]), one["items_as_of"]) == (2700, 2, before["items_as_of"])
+    (then,) = asked(console, company, "cus_swapped", at="2026-01-15").json()["mrr"]
+    assert then["pays_for"] is None
+
+
 def test_nothing_is_told_of_a_customer_that_never_counted_or_of_another_workspace(
     console: RunningConsole, company: Company
 ) -> None:

@@ -25,7 +25,7 @@ PARTITIONS = 8
 
 @dataclass
 class Tables:
-    """The service without a broker. `now` is its clock."""
+    """The service without a broker: it goes on where the database stands. `now` is its clock."""
 
     url: str
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
@@ -37,6 +37,8 @@ class Tables:
         places = [LogPartition(topic.name, number) for topic in INPUTS for number in range(PARTITIONS)]
         with self.session.transaction() as conn:
             store_positions(conn, {place: Position(_TOPIC_ID, 0, None) for place in places})
+            read = conn.execute("SELECT topic, partition, next_offset FROM offsets").fetchall()
+        self._ends = {LogPartition(topic, partition): next_offset for topic, partition, next_offset in read}
         self.applier = Applier(mrr(), self.session, now=lambda: self.now)
 
     def apply(self, records: Iterable[Record], *, batch: int = 1000) -> list[Record]:

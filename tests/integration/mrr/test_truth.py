@@ -58,8 +58,9 @@ def test_two_years_fed_a_record_at_each_change_equal_the_truth_to_the_unit_on_ev
     assert len(truth.mrr_at(past.ends_at)) > 3, "the company must sell in several currencies"
 
 
-def test_the_tables_say_the_truth_of_every_day_and_every_day_adds_up(database_url: str) -> None:
-    past = lived(1)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_tables_say_the_truth_of_every_day_and_every_day_adds_up(database_url: str, seed: int) -> None:
+    past = lived(seed)
     tables = Tables(database_url)
     tables.apply(told(past))
     tables.run_timers(datetime.fromtimestamp(past.ends_at, UTC))
