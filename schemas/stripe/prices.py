@@ -5,15 +5,15 @@ from typing import Any
 from schemas.stripe.objects import StripeObject, expanded, id_of, listed, path
 
 
-def interval_of(price: StripeObject) -> tuple[str | None, int]:
+def interval_of(price: StripeObject) -> tuple[str | None, Any]:
     """(interval, interval_count): of `recurring` on a price, on the plan itself in older shapes.
 
-    (None, 1) for a one-off price. The interval is given as it is there, known or not.
+    (None, 1) for a one-off price. Both are given as they are there, known or not; a count that is not there is 1.
     """
     recurring = expanded(price.get("recurring")) or price
     interval = recurring.get("interval")
     count = recurring.get("interval_count")
-    return (interval if isinstance(interval, str) else None, count if isinstance(count, int) else 1)
+    return (interval if isinstance(interval, str) else None, 1 if count is None else count)
 
 
 def is_metered(price: StripeObject) -> bool:
@@ -45,11 +45,11 @@ def tiers_mode(price: StripeObject) -> str:
     return "unknown" if price.get("billing_scheme") == "tiered" else ""
 
 
-def transform_of(price: StripeObject) -> tuple[int, bool]:
-    """(divide_by, whether it rounds up) of transform_quantity or transform_usage; (1, False) without."""
+def transform_of(price: StripeObject) -> tuple[Any, bool]:
+    """(divide_by as it is there, whether it rounds up) of transform_quantity or transform_usage; (1, False) without."""
     found = expanded(price.get("transform_quantity")) or expanded(price.get("transform_usage"))
     divide_by = path(found, "divide_by")
-    return (divide_by, path(found, "round") == "up") if isinstance(divide_by, int) else (1, False)
+    return (1, False) if divide_by is None else (divide_by, path(found, "round") == "up")
 
 
 def is_tax_inclusive(price: StripeObject) -> bool:

@@ -144,22 +144,22 @@ def _quantity(value: Any, where: str, *, metered: bool) -> int:
     """A licensed item without a quantity is one; a metered one has none, and is worth nothing beforehand."""
     if metered or value is None:
         return 0 if metered else 1
-    number = _number(value, f"the quantity of {where}")
-    if not isinstance(number, int):
-        raise Unreadable(f"the quantity of {where} is {number}, not a whole number")
+    number = _count(value, f"the quantity of {where}")
     if number < 0:
         raise Unreadable(f"the quantity of {where} is negative: {number}")
-    return _count(number, f"the quantity of {where}")
+    return number
 
 
 def _price(price: StripeObject, currency: str, where: str) -> Price:
     interval, count = prices.interval_of(price)
     if interval is not None and interval not in INTERVALS:
         raise Unreadable(f"{where} is billed by the unknown interval {interval!r}")
-    if _count(count, f"the number of intervals of {where}") < 1:
+    count = _count(count, f"the number of intervals of {where}")
+    if count < 1:
         raise Unreadable(f"{where} is billed every {count} intervals")
     divide_by, round_up = prices.transform_of(price)
-    if _count(divide_by, f"the size of the packs of {where}") < 1:
+    divide_by = _count(divide_by, f"the size of the packs of {where}")
+    if divide_by < 1:
         raise Unreadable(f"{where} divides its quantity by {divide_by}")
     billed = prices.in_currency(price, currency)
     mode = prices.tiers_mode(price)
@@ -186,7 +186,7 @@ def _tiers(price: StripeObject, where: str) -> tuple[Tier, ...] | None:
     found = []
     for band in bands:
         up_to = band.get("up_to")
-        limit = _count(up_to, f"a band of {where}") if isinstance(up_to, int) else None
+        limit = None if up_to is None or up_to == "inf" else _count(up_to, f"a band of {where}")
         unit, flat = (_either(band, name, where) for name in ("unit_amount", "flat_amount"))
         found.append(Tier(limit, unit, flat))
     return tuple(sorted(found, key=lambda tier: (tier.up_to is None, tier.up_to or 0)))
@@ -332,11 +332,14 @@ def _seconds(value: Any) -> int | None:
     return int(value)
 
 
-def _count(value: int, what: str) -> int:
-    """A count that tables hold, and sums of it too."""
-    if isinstance(value, bool) or abs(value) > MOST:
-        raise Unreadable(f"{what} is {value}, which is no count of anything")
-    return value
+def _count(value: Any, what: str) -> int:
+    """A count that tables hold, and sums of it too. A whole number is one however it is written: 3, "3", 3.0."""
+    number = _number(value, what)
+    if not isinstance(number, int):
+        raise Unreadable(f"{what} is {number}, not a whole number")
+    if abs(number) > MOST:
+        raise Unreadable(f"{what} is {number}, which is no count of anything")
+    return number
 
 
 def _positive(value: Any) -> bool:

@@ -81,6 +81,11 @@ def test_tiers_are_read_in_their_order_and_the_open_one_last() -> None:
     [
         (subscription(item(price(1000, "fortnight"))), "unknown interval 'fortnight'"),
         (subscription(item(price(1000, "month", 0))), "every 0 intervals"),
+        (subscription(item(price(recurring={"interval": "month", "interval_count": "often"}))), "not a number"),
+        (subscription(item(price(recurring={"interval": "month", "interval_count": 1.5}))), "not a whole number"),
+        (subscription(item(price(recurring={"interval": "month", "interval_count": True}))), "not a number"),
+        (subscription(item(price(recurring={"interval": "month", "interval_count": [3]}))), "not a number"),
+        (subscription(item(price(transform_quantity={"divide_by": "dozen"}))), "not a number"),
         (subscription(item(quantity=-3)), "is negative: -3"),
         (subscription(item(quantity="many")), "not a number"),
         (subscription(item(quantity=1.5)), "not a whole number"),
@@ -114,6 +119,16 @@ def test_tiers_are_read_in_their_order_and_the_open_one_last() -> None:
 def test_what_breaks_stripes_own_promises_is_refused_with_the_reason(broken: dict[str, Any], reason: str) -> None:
     with pytest.raises(Unreadable, match=reason):
         read_subscription(broken)
+
+
+@pytest.mark.parametrize("three", [3, "3", 3.0])
+def test_a_whole_number_is_a_count_however_it_is_written(three: object) -> None:
+    quarterly = price(recurring={"interval": "month", "interval_count": three})
+    packed = price(transform_quantity={"divide_by": three, "round": "up"})
+    bands = tiered("volume") | {"tiers": [{"up_to": three, "unit_amount": 9}, {"up_to": "inf", "unit_amount": 5}]}
+    read = [read_subscription(subscription(item(of))).items[0].price for of in (quarterly, packed, bands)]
+    tiers = read[2].tiers
+    assert (read[0].count, read[1].divide_by, [tier.up_to for tier in tiers or ()]) == (3, 3, [3, None])
 
 
 def test_a_subscription_without_items_is_refused_with_the_reason() -> None:
