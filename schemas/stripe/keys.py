@@ -6,6 +6,7 @@ opened one.
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlencode
@@ -15,7 +16,11 @@ KeyKind = Literal["restricted", "secret"]
 _ACCEPTED = re.compile(r"(?P<prefix>(?P<kind>rk|sk)_(?P<mode>live|test)_)(?P<rest>[A-Za-z0-9_]+)")
 _HINT_CHARACTERS = 4
 _SHORTEST_HINTED = 12
-_LONGEST = 512
+_LONGEST = 4096
+"""What a header of a request can carry; no rule about keys."""
+_QUOTES = "\"'`“”‘’„«»"
+_NAMED = re.compile(r"^(?:(?:export\s+)?[a-z_][a-z0-9_]*\s*[=:]\s*)?(?:bearer\s+)?", re.IGNORECASE)
+"""What stands before a key where it was copied from a settings file or a request."""
 
 MAKE_RESTRICTED = "Create a restricted key in Stripe, under Developers → API keys, and paste that one."
 FULL_ACCESS_WARNING = (
@@ -115,7 +120,7 @@ _UNKNOWN = RefusedKey(
 
 def assess_key(pasted: str) -> tuple[str, AcceptedKey] | RefusedKey:
     """The trimmed key and what it is, or why it is refused. Says nothing of whether Stripe still knows the key."""
-    key = pasted.strip().strip("\"'").strip()
+    key = _trimmed(pasted)
     if not key:
         return _EMPTY
     for prefix, refusal in _REFUSALS:
@@ -138,3 +143,10 @@ def assess_key(pasted: str) -> tuple[str, AcceptedKey] | RefusedKey:
         hint=hint,
         warning=FULL_ACCESS_WARNING if kind == "secret" else None,
     )
+
+
+def _trimmed(pasted: str) -> str:
+    """Without what comes along when a key is copied: space and quotation marks around it, a name before it, and
+    characters nobody sees, breaks of a wrapped line among them."""
+    seen = "".join(each for each in pasted.strip() if unicodedata.category(each) not in {"Cc", "Cf"})
+    return _NAMED.sub("", seen.strip(_QUOTES + " "), count=1).strip().strip(_QUOTES).strip()

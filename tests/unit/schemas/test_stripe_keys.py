@@ -29,11 +29,27 @@ def test_restricted_and_secret_keys_are_accepted(prefix: str, kind: str, livemod
     assert (accepted.warning is not None) == (kind == "secret")
 
 
-@pytest.mark.parametrize("around", [" {} ", "\n{}\n", "\t{}", "{}\r\n", '"{}"', "'{}' "])
+COPIED = [" {} ", "\n{}\n", "\t{}", "{}\r\n", '"{}"', "'{}' ", "“{}”", "`{}`"]
+UNSEEN = ["{}\u200b", "\ufeff{}", "\u200e{}\u00a0"]
+NAMED = ["STRIPE_KEY={}", "export STRIPE_KEY = '{}'", "Bearer {}", "Authorization: Bearer {}", '"stripe_key: {}"']
+
+
+@pytest.mark.parametrize("around", [*COPIED, *UNSEEN, *NAMED])
 def test_what_was_copied_around_a_key_is_trimmed(around: str) -> None:
     verdict = assess_key(around.format("rk_test_" + BODY))
     assert not isinstance(verdict, RefusedKey)
     assert verdict[0] == "rk_test_" + BODY
+
+
+def test_what_nobody_sees_inside_of_a_key_is_taken_out() -> None:
+    verdict = assess_key(f"rk_live_{BODY[:20]}\r\n{BODY[20:30]}\u00ad{BODY[30:]}")
+    assert not isinstance(verdict, RefusedKey)
+    assert verdict[0] == "rk_live_" + BODY
+
+
+@pytest.mark.parametrize("length", [1, 24, 99, 250, 600])
+def test_no_length_of_a_key_is_refused(length: int) -> None:
+    assert not isinstance(assess_key("rk_live_" + "a" * length), RefusedKey)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +69,9 @@ def test_what_was_copied_around_a_key_is_trimmed(around: str) -> None:
         ("rk_live_", "incomplete_key"),
         ("rk_" + BODY, "incomplete_key"),
         ("rk_live_abc def", "incomplete_key"),
-        ("rk_live_" + "a" * 600, "incomplete_key"),
+        ("rk_live_" + "a" * 5000, "incomplete_key"),
+        ("\u200bpk_live_" + BODY, "publishable_key"),
+        ("STRIPE_KEY=", "no_key"),
         ("hello", "not_a_key"),
         ("RK_LIVE_" + BODY, "not_a_key"),
         ("https://dashboard.stripe.com/apikeys", "not_a_key"),
