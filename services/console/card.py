@@ -15,6 +15,8 @@ ANSWER_WITHIN = timedelta(seconds=5)
 """How long a poller that runs may take to answer (machine time)."""
 OVERDUE_AFTER = timedelta(minutes=15)
 """How late a poll may be before the card doubts that a poller runs (domain time)."""
+LEFT_ALONE_AT_MOST = timedelta(minutes=75)
+"""How long a poller that fails may say nothing new: an hour where Stripe asked to be left alone, and then a try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,7 @@ _HEADLINES: Mapping[Phase, tuple[Tone, str, str]] = {
     "stopped": ("bad", "Reading has stopped", ""),
 }
 _TRIED_AGAIN = "It is tried again by itself; another key takes its place, or Disconnect removes it."
+_FIGURES_STAND = "It is tried again by itself; until then the figures are those of the last poll."
 _START_A_POLLER = "Start one with “dropfix service poller”, or look at its logs if it should be running."
 
 _STEPS: tuple[tuple[str, str], ...] = (
@@ -162,7 +165,10 @@ def card_of(watched: Watched, *, machine_now: datetime, now: datetime) -> Card:
             remedy = f"{remedy} {_TRIED_AGAIN}".strip()
         if phase == "refused" and status.permissions:
             headline = "This key may not read anything yet"
-        if phase == "live" and status.next_poll_at and now - status.next_poll_at > OVERDUE_AFTER:
+        if phase == "live" and _failing(status, now):
+            tone, headline = "bad", "Stripe cannot be read at the moment"
+            remedy = f"{remedy} {_FIGURES_STAND}".strip()
+        elif phase == "live" and status.next_poll_at and now - status.next_poll_at > OVERDUE_AFTER:
             tone, headline = "bad", "Polling has stopped"
             note, remedy = "A poll is overdue, so the figures may be old.", _START_A_POLLER
     return Card(
@@ -182,6 +188,12 @@ def card_of(watched: Watched, *, machine_now: datetime, now: datetime) -> Card:
         percent=_whole(status.progress.get("percent")) if status else None,
         status=status,
     )
+
+
+def _failing(status: Status, now: datetime) -> bool:
+    """Whether a poller that is there says that its last try failed."""
+    told = status.updated_at
+    return status.last_error is not None and told is not None and now - told <= LEFT_ALONE_AT_MOST
 
 
 def _missing(grants: tuple[Grant, ...]) -> list[Permission]:

@@ -88,6 +88,18 @@ def test_an_overdue_poll_is_told() -> None:
     assert (late.tone, late.headline) == ("bad", "Polling has stopped")
 
 
+def test_an_account_that_cannot_be_read_for_long_says_why_and_not_that_no_poller_runs() -> None:
+    """Stripe may ask to be left alone for an hour: that is no reason to look for a poller."""
+    slow = "Stripe asks to slow down."
+    late = NOON - timedelta(minutes=50)
+    shown = card("live", reason=slow, last_error=slow, next_poll_at=late, updated_at=NOON - timedelta(minutes=40))
+    assert (shown.tone, shown.headline, shown.note) == ("bad", "Stripe cannot be read at the moment", slow)
+    at_once = card("live", reason=slow, last_error=slow, next_poll_at=NOON, updated_at=NOON)
+    assert at_once.tone == "bad"
+    dead = card("live", reason=slow, last_error=slow, next_poll_at=late, updated_at=NOON - timedelta(hours=2))
+    assert dead.headline == "Polling has stopped"
+
+
 def test_a_key_that_cannot_be_checked_yet_is_no_success_and_no_refusal() -> None:
     shown = card("validating", reason="https://example.com cannot be reached.")
     assert (shown.tone, shown.note, shown.wants_key) == ("bad", "https://example.com cannot be reached.", False)
