@@ -13,7 +13,7 @@ from schemas.catalogue import Topic
 F = TypeVar("F")
 
 
-class Message(msgspec.Struct, frozen=True):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """A derived event to be published at least once.
 
     `subject` is the unit of order and decides the partition; `key` as the catalogue says for the topic, never empty;
@@ -33,7 +33,7 @@ class Message(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = {}
 
 
-class Timer(msgspec.Struct, frozen=True):
+class Timer(msgspec.Struct, frozen=True, gc=False):
     """Something that is to be looked at again: `rule` names why, `due_at` when (aware, domain time)."""
 
     subject: str

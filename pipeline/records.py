@@ -85,7 +85,7 @@ class Record:
         return f"{self.topic}/{self.partition}/{self.offset}"
 
 
-class Arrived(msgspec.Struct, Generic[F], frozen=True):
+class Arrived(msgspec.Struct, Generic[F], frozen=True, gc=False):
     """A record and the fact that was decoded from it."""
 
     record: Record

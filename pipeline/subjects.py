@@ -25,7 +25,7 @@ F_contra = TypeVar("F_contra", contravariant=True)
 P_contra = TypeVar("P_contra", contravariant=True)
 
 
-class Effects(msgspec.Struct, Generic[S], frozen=True):
+class Effects(msgspec.Struct, Generic[S], frozen=True, gc=False):
     """What follows from a state at an instant.
 
     `state`: the state after; `messages`: to be published, now that they follow; `rows`: fact rows for the store, of
@@ -39,7 +39,7 @@ class Effects(msgspec.Struct, Generic[S], frozen=True):
     timers: Mapping[str, datetime] = {}
 
 
-class Change(msgspec.Struct, Generic[S], frozen=True):
+class Change(msgspec.Struct, Generic[S], frozen=True, gc=False):
     """One decision about one subject, and what caused it: a record or a timer. `at` is the instant decided at."""
 
     subject: str

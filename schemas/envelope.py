@@ -43,7 +43,7 @@ def parse_time(text: str) -> datetime:
     return parsed.astimezone(UTC)
 
 
-class Envelope(msgspec.Struct, frozen=True):
+class Envelope(msgspec.Struct, frozen=True, gc=False):
     """The attributes of one record. `subject` is the unit of order, `object_id` what the record is about."""
 
     id: str
@@ -120,7 +120,7 @@ def parse_envelope(headers: Iterable[tuple[str, bytes]]) -> Envelope:
     )
 
 
-class RawAttributes(msgspec.Struct, frozen=True):
+class RawAttributes(msgspec.Struct, frozen=True, gc=False):
     """What a raw record says of the observation itself.
 
     `observed_at` is when the poller's request was made (domain clock, UTC); `expanded` lists what the read asked

@@ -17,7 +17,7 @@ OUT_OF_DATE = -1
 """What a book is `under` that is to be brought up to date whatever is in force."""
 
 
-class Told(msgspec.Struct, frozen=True, array_like=True):
+class Told(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A row that was told and stands. `at` in Unix microseconds, amounts in minor units."""
 
     id: str
@@ -32,14 +32,14 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
         return self.currency, self.at, self.before, self.after, self.kind
 
 
-class Recalled(msgspec.Struct, frozen=True, array_like=True):
+class Recalled(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A row that was taken back, and how many times: should it follow again, its id must be another."""
 
     key: RowKey
     times: int
 
 
-class Book(msgspec.Struct, frozen=True, array_like=True):
+class Book(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """`due`: the next instant at which time alone may add a row. `under`: what it was brought up to date by
     (`InForce.mark`)."""
 
@@ -49,7 +49,7 @@ class Book(msgspec.Struct, frozen=True, array_like=True):
     under: int | None = None
 
 
-class Update(msgspec.Struct, frozen=True):
+class Update(msgspec.Struct, frozen=True, gc=False):
     """What is to be told now: corrections first, then rows by time, each with its id."""
 
     book: Book

@@ -32,7 +32,7 @@ NO_FACTS = Facts()
 EMPTY_BOOK = Book()
 
 
-class State(msgspec.Struct, frozen=True):
+class State(msgspec.Struct, frozen=True, gc=False):
     """One customer of a connection, or one user of the workspace.
 
     `stale`: a fact came since the book was brought up to date; `paid`: one that tells of a payment. Neither is stored:
@@ -113,7 +113,7 @@ def _timers(book: Book, in_force: InForce, now: int) -> Mapping[str, datetime]:
     return {} if due is None else {TIMER: instant_of(due)}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Writer:
     """Writes one ledger's rows as movements."""
 

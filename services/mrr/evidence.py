@@ -15,11 +15,12 @@ from services.mrr.terms import WHOLE, Discount, InvoiceTerms, Item, Line, Price,
 from services.mrr.timeline import Billed, Facts
 from services.mrr.valuation import Evidence, period_amount, span_of
 
+NO_BILL = Billed()
 SECOND = 1_000_000
 """Instants are Unix microseconds; Stripe's times are seconds."""
 
 
-class Span(msgspec.Struct, frozen=True):
+class Span(msgspec.Struct, frozen=True, gc=False):
     """A span of time, [start, end), in which the same terms hold. `history`: before anybody looked."""
 
     start: int
@@ -155,12 +156,14 @@ def bears(before: Facts, facts: Facts, invoice: InvoiceTerms) -> bool:
     Most only bill what the subscription says itself. Where another invoice tells of another price, one at today's may
     end that price; and a newer version of an invoice may take back the tax that an older one showed.
     """
+    if any(line.discounts for line in invoice.lines):
+        return True
     timeline = next((runs for name, runs in facts.subscriptions if name == invoice.subscription), ())
     told, told_before = (
-        next((billed for name, billed in known.bills if name == invoice.subscription), Billed())
+        next((billed for name, billed in known.bills if name == invoice.subscription), NO_BILL)
         for known in (facts, before)
     )
-    return any(line.discounts for line in invoice.lines) or any(
+    return any(
         needs_invoices(run.terms, told) or needs_invoices(run.terms, told_before) or tells_of_history(told, run.terms)
         for run in timeline
     )
@@ -169,10 +172,13 @@ def bears(before: Facts, facts: Facts, invoice: InvoiceTerms) -> bool:
 def needs_invoices(terms: SubscriptionTerms, billed: Billed) -> bool:
     """Whether something of these terms can only be valued from an invoice: of a tax, where the price holds one, or
     leaves it unsaid and a line shows one inside."""
-    taxed = {line.item for line in billed.lines if line.tax}
-    return terms.cut or any(
-        _is_unreadable(item) or (not item.tax and (item.price.inclusive or item.id in taxed)) for item in terms.items
-    )
+    if terms.cut:
+        return True
+    taxed = [line.item for line in billed.lines if line.tax]
+    for item in terms.items:
+        if _is_unreadable(item) or (not item.tax and (item.price.inclusive or item.id in taxed)):
+            return True
+    return False
 
 
 def _is_unreadable(item: Item) -> bool:

@@ -12,7 +12,7 @@ from services.mrr.terms import CustomerTerms, InvoiceTerms, Said, SubscriptionTe
 from services.mrr.timeline import Facts, Merged, Seen, with_customer, with_invoice, with_subscription
 
 
-class Fact(msgspec.Struct, frozen=True):
+class Fact(msgspec.Struct, frozen=True, gc=False):
     """An observation of an object. `terms` None: it says nothing of MRR (a deleted customer, an invoice of no
     subscription). `plans` are the names of prices that it shows; no ledger goes by them."""
 
@@ -24,7 +24,7 @@ class Fact(msgspec.Struct, frozen=True):
     plans: tuple[PlanName, ...] = ()
 
 
-class UserFact(msgspec.Struct, frozen=True):
+class UserFact(msgspec.Struct, frozen=True, gc=False):
     """What the product said of a user's MRR."""
 
     workspace_id: str

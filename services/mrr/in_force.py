@@ -4,6 +4,7 @@ Instants are Unix microseconds.
 """
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from hashlib import blake2b
 
 import msgspec
@@ -13,7 +14,7 @@ from services.mrr.policy import Policy
 ALWAYS = -(2**63)
 
 
-class Cause(msgspec.Struct, frozen=True):
+class Cause(msgspec.Struct, frozen=True, gc=False):
     """The record behind a change. Causes are in the order of facts: when observed, topic, version.
 
     `partition` is that of the record; None where it is the subject's own, as of everything that is said of itself.
@@ -31,7 +32,7 @@ class Cause(msgspec.Struct, frozen=True):
         return self.observed, self.topic, self.version
 
 
-class Switch(msgspec.Struct, frozen=True):
+class Switch(msgspec.Struct, frozen=True, gc=False):
     """A decision that another policy counts from `start` on; it is gone by from `at`, when the decision counts."""
 
     at: int
@@ -40,7 +41,7 @@ class Switch(msgspec.Struct, frozen=True):
     cause: Cause
 
 
-class Era(msgspec.Struct, frozen=True):
+class Era(msgspec.Struct, frozen=True, gc=False):
     """A span of time, up to the next one's start, in which one policy counts. Only the first has no cause."""
 
     start: int
@@ -48,7 +49,7 @@ class Era(msgspec.Struct, frozen=True):
     cause: Cause | None = None
 
 
-class Away(msgspec.Struct, frozen=True):
+class Away(msgspec.Struct, frozen=True, gc=False):
     """A span of time, [start, end), in which another's number stands for this ledger's own, or nobody's.
 
     As Stripe's does for a user who is matched with a customer, and identify()'s for the customer until then; and
@@ -61,7 +62,7 @@ class Away(msgspec.Struct, frozen=True):
     ends: Cause | None = None
 
 
-class InForce(msgspec.Struct, frozen=True):
+class InForce(msgspec.Struct, frozen=True, gc=False):
     """What people decided, and who is whom, as far as one ledger goes by it.
 
     `switches` in the order in which they were decided; `away` in the order of time, apart from one another. Both may
@@ -109,9 +110,14 @@ class InForce(msgspec.Struct, frozen=True):
         eras = self.eras(now)
         if len(eras) == 1 and not self.away:
             return None
-        told = [(era.start, era.policy.model_dump_json()) for era in eras]
+        told = [(era.start, _text(era.policy)) for era in eras]
         spans = [(span.start, span.end) for span in self.away]
         return int.from_bytes(blake2b(repr((told, spans)).encode(), digest_size=6).digest())
+
+
+@lru_cache(maxsize=256)
+def _text(policy: Policy) -> str:
+    return policy.model_dump_json()
 
 
 def apart(spans: Iterable[Away]) -> tuple[Away, ...]:

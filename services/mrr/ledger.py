@@ -12,21 +12,20 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from services.mrr.evidence import BilledEvidence, infer_discounts, needs_invoices, tells_of_history
+from services.mrr.evidence import NO_BILL, BilledEvidence, infer_discounts, needs_invoices, tells_of_history
 from services.mrr.in_force import Cause, InForce
 from services.mrr.policy import Policy
 from services.mrr.rounding import Exact, half_up, shares
 from services.mrr.said import SaidTrack
 from services.mrr.terms import Discount
-from services.mrr.timeline import Billed, Facts
+from services.mrr.timeline import Facts
 from services.mrr.tracks import NEVER, Track, segments, spells
 from services.mrr.valuation import Basis, ItemValue, Valuation, worst
 
-NO_BILL = Billed()
 Kind = Literal["new", "reactivation", "expansion", "contraction", "churn", "policy", "source"]
 
 
-class Row(msgspec.Struct, frozen=True):
+class Row(msgspec.Struct, frozen=True, gc=False):
     """One change of the MRR in one currency. `subscriptions` are those whose worth changed; `policy` the version that
     counts from then on."""
 
@@ -46,7 +45,7 @@ class Row(msgspec.Struct, frozen=True):
         return self.currency, self.at, self.before, self.after, self.kind
 
 
-class ItemShare(msgspec.Struct, frozen=True):
+class ItemShare(msgspec.Struct, frozen=True, gc=False):
     """An item's part in the MRR: the exact worth, its share in whole minor units, how it came about, and the records
     that it was read from."""
 
@@ -61,7 +60,7 @@ class ItemShare(msgspec.Struct, frozen=True):
     behind: tuple[Cause, ...]
 
 
-class Held(msgspec.Struct, frozen=True):
+class Held(msgspec.Struct, frozen=True, gc=False):
     """A price that is paid: the quantity of its items, and its share in whole minor units a month."""
 
     price: str
@@ -69,7 +68,7 @@ class Held(msgspec.Struct, frozen=True):
     mrr: int
 
 
-class Balance(msgspec.Struct, frozen=True):
+class Balance(msgspec.Struct, frozen=True, gc=False):
     """What the MRR in one currency stands at. `unvalued` counts items of which something is unknown.
 
     `held` are the prices behind it; their shares add up to it.
@@ -104,7 +103,7 @@ class AnyTrack(Protocol):
         """The records that an item's worth at an instant was read from."""
 
 
-class Reign(msgspec.Struct, frozen=True):
+class Reign(msgspec.Struct, frozen=True, gc=False):
     """A span of time in which one policy counts, and what there is by it."""
 
     start: int
@@ -113,14 +112,13 @@ class Reign(msgspec.Struct, frozen=True):
     cause: Cause | None = None
 
 
-@dataclass(frozen=True)
-class Ledger:
+class Ledger(msgspec.Struct, frozen=True, gc=False):
     """The rows up to an instant, oldest first; and the next instant at which time alone may add one (`due`)."""
 
     rows: tuple[Row, ...]
     due: int | None
-    reigns: tuple[Reign, ...] = field(default=(), repr=False)
-    in_force: InForce | None = field(default=None, repr=False)
+    reigns: tuple[Reign, ...] = ()
+    in_force: InForce | None = None
 
     def balances(self, now: int) -> tuple[Balance, ...]:
         """What stands at `now`, for every currency that something is or was counted in."""
@@ -196,15 +194,15 @@ def ledger(facts: Facts, in_force: InForce, now: int) -> Ledger:
     gone = in_force.away[-1].start if in_force.away and in_force.away[-1].end is None else NEVER
     edges = {at: (cause, begins) for at, cause, begins in in_force.edges()}
     for place, reign in enumerate(reigns):
-        points = [track.points() for track in reign.tracks]
+        points = [(track, track.points()) for track in reign.tracks]
         until = reigns[place + 1].start if place + 1 < len(reigns) else NEVER
-        for at in _instants(reign, points, edges, until):
+        for at in _instants(reign, [found for _, found in points], edges, until):
             if at > now:
                 due = at if due is None else min(due, at)
                 break
             if at > gone:
                 break
-            changes = ((track, found[at]) for track, found in zip(reign.tracks, points, strict=True) if at in found)
+            changes = [(track, found[at]) for track, found in points if at in found]
             book.go_on(at, reign, changes, edges.get(at))
     return Ledger(tuple(book.rows), None if now >= gone else due, reigns, in_force)
 
@@ -327,9 +325,14 @@ class _Book:
     def _note_all(self, at: int, changed: dict[str, list[tuple[Cause, str, Basis]]], kind: Kind | None) -> None:
         for currency in sorted(changed):
             causes = changed[currency]
-            cause = min((cause for cause, _, _ in causes), key=Cause.rank)
-            basis = self.basis[currency] = worst(basis for _, _, basis in causes)
-            self._add(currency, at, kind, cause=cause, names=(name for _, name, _ in causes), basis=basis)
+            cause, name, basis = causes[0]
+            names = [name]
+            if len(causes) > 1:
+                cause = min((cause for cause, _, _ in causes), key=Cause.rank)
+                names = [name for _, name, _ in causes]
+                basis = worst(basis for _, _, basis in causes)
+            self.basis[currency] = basis
+            self._add(currency, at, kind, cause=cause, names=names, basis=basis)
 
     def _add(
         self, currency: str, at: int, kind: Kind | None, *, cause: Cause, names: Iterable[str], basis: Basis

@@ -3,6 +3,8 @@
 Two observations whose terms are equal are worth the same; so a record that changes none of them changes no ledger.
 Times are Unix seconds, amounts minor units. A `Number` is an integer, or a decimal's text where a fraction of a minor
 unit is meant; it is exact either way.
+
+Here and in the rest of the core structs have `gc=False`: frozen, and made of older values, they never form a cycle.
 """
 
 from fractions import Fraction
@@ -18,7 +20,7 @@ def fraction(number: Number) -> Fraction:
     return Fraction(number)
 
 
-class Tier(msgspec.Struct, frozen=True, array_like=True):
+class Tier(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One band of a tiered price; `up_to` None is the last one."""
 
     up_to: int | None
@@ -26,7 +28,7 @@ class Tier(msgspec.Struct, frozen=True, array_like=True):
     flat: Number
 
 
-class Price(msgspec.Struct, frozen=True, array_like=True):
+class Price(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A price as an item is billed by it.
 
     `interval` is empty for a one-off price. `unit` None: not readable, or tiered. `mode` is empty for one amount per
@@ -46,7 +48,7 @@ class Price(msgspec.Struct, frozen=True, array_like=True):
     inclusive: bool = False
 
 
-class Discount(msgspec.Struct, frozen=True, array_like=True):
+class Discount(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A discount. Neither `percent` nor `amount`: its coupon could not be read. `end` None: none is set.
 
     `amount` is in `currency` and comes off subscriptions in it alone; `products` restricts the discount to items of
@@ -72,7 +74,7 @@ class Discount(msgspec.Struct, frozen=True, array_like=True):
         return started and (self.end is None or at_us < self.end * 1_000_000)
 
 
-class Item(msgspec.Struct, frozen=True, array_like=True):
+class Item(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A subscription item. `tax`: the inclusive tax rates of the item, or the subscription's, in per cent.
 
     `tax_untold`: its amount holds a tax that Stripe works out itself, at a rate that only an invoice shows.
@@ -87,7 +89,7 @@ class Item(msgspec.Struct, frozen=True, array_like=True):
     tax_untold: bool = False
 
 
-class SubscriptionTerms(msgspec.Struct, frozen=True, array_like=True):
+class SubscriptionTerms(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A subscription. `pause` is pause_collection's behaviour; `cut`: it has more items than the object carries;
     `leaving`: its end is set or asked for."""
 
@@ -105,13 +107,13 @@ class SubscriptionTerms(msgspec.Struct, frozen=True, array_like=True):
     cut: bool = False
 
 
-class CustomerTerms(msgspec.Struct, frozen=True, array_like=True):
+class CustomerTerms(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What a customer adds to the worth of its subscriptions: a discount they inherit."""
 
     discount: Discount | None = None
 
 
-class Line(msgspec.Struct, frozen=True, array_like=True):
+class Line(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What an invoice billed for a whole period of one item: all its lines of that period together.
 
     `amount` is before discounts and with `tax`, the inclusive tax in it; `discounts` is what each took off.
@@ -132,7 +134,7 @@ class Line(msgspec.Struct, frozen=True, array_like=True):
     usage: bool = False
 
 
-class InvoiceTerms(msgspec.Struct, frozen=True, array_like=True):
+class InvoiceTerms(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """An invoice of a subscription. `first`: it is the one the subscription began with."""
 
     subscription: str
@@ -142,7 +144,7 @@ class InvoiceTerms(msgspec.Struct, frozen=True, array_like=True):
     paid_at: int | None = None
 
 
-class Said(msgspec.Struct, frozen=True, array_like=True, order=True):
+class Said(msgspec.Struct, frozen=True, gc=False, array_like=True, order=True):
     """What the product said of a user's MRR in one message: exact minor units a month, from `at` on.
 
     `at` and `observed` are Unix microseconds: when it happened, and when it was taken in. `id` is the message's.

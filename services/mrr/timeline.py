@@ -16,7 +16,7 @@ from services.mrr.terms import CustomerTerms, InvoiceTerms, Line, Said, Subscrip
 T = TypeVar("T")
 
 
-class Seen(msgspec.Struct, frozen=True, array_like=True):
+class Seen(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One observation of an object: the record that holds it. `backfilled`: it was there before it was first read."""
 
     observed: int
@@ -26,7 +26,7 @@ class Seen(msgspec.Struct, frozen=True, array_like=True):
     backfilled: bool = False
 
 
-class Run(msgspec.Struct, Generic[T], frozen=True, array_like=True):
+class Run(msgspec.Struct, Generic[T], frozen=True, gc=False, array_like=True):
     """Consecutive observations of one object that bear the same terms, oldest first."""
 
     terms: T
@@ -82,7 +82,7 @@ def _runs(ordered: Iterable[tuple[Seen, T]]) -> Timeline[T]:
     return tuple(runs)
 
 
-class Billed(msgspec.Struct, frozen=True, array_like=True):
+class Billed(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What a subscription's invoices told: whole-period lines by item and start, and when one was first paid.
 
     `complete`: the invoice it began with was read, so `first_paid_at` is really the first.
@@ -93,7 +93,7 @@ class Billed(msgspec.Struct, frozen=True, array_like=True):
     complete: bool = False
 
 
-class Facts(msgspec.Struct, frozen=True, array_like=True):
+class Facts(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """All that is known of one customer, or user, and bears on MRR.
 
     Subscriptions and their bills are in the order of ids; what was `said` of a user in that of time.
@@ -105,7 +105,7 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     said: tuple[Said, ...] = ()
 
 
-class Merged(msgspec.Struct, frozen=True):
+class Merged(msgspec.Struct, frozen=True, gc=False):
     """Facts with one more.
 
     `bears`: the ledger may be another now; else the fact was only seen once more. `pays`: it tells of a payment,

@@ -42,7 +42,7 @@ def cause_of(seen: Seen, topic: str, at: int) -> Cause:
     return Cause(seen.observed, topic, seen.version, seen.offset, seen.id, past)
 
 
-class Segment(msgspec.Struct, frozen=True):
+class Segment(msgspec.Struct, frozen=True, gc=False):
     """A span of time in which one observation of a subscription holds. `history`: before anybody looked.
 
     `coming` are discounts of the next observation that started before it was made; `due_since` is when the
@@ -57,7 +57,7 @@ class Segment(msgspec.Struct, frozen=True):
     coming: tuple[Discount, ...] = ()
 
 
-class Spell(msgspec.Struct, frozen=True):
+class Spell(msgspec.Struct, frozen=True, gc=False):
     """A span of time in which one observation of a customer holds, and the discount it gives."""
 
     start: int
@@ -131,7 +131,7 @@ def _takes_effect(before: SubscriptionTerms, now: SubscriptionTerms, observed: i
     return observed if stamp is None else min(stamp * SECOND, observed)
 
 
-class Moment(msgspec.Struct, frozen=True):
+class Moment(msgspec.Struct, frozen=True, gc=False):
     """A subscription at an instant at which it counts: what holds, and what that is worth. `inherited`: the discounts
     are its customer's."""
 

@@ -49,7 +49,7 @@ class ItemValue:
         return [step() for step in self.how]
 
 
-class Valuation(msgspec.Struct, frozen=True):
+class Valuation(msgspec.Struct, frozen=True, gc=False):
     """A subscription's worth: its items', which add up to `exact`."""
 
     items: tuple[ItemValue, ...]
@@ -57,7 +57,7 @@ class Valuation(msgspec.Struct, frozen=True):
     basis: Basis
 
 
-class Evidence(msgspec.Struct, frozen=True):
+class Evidence(msgspec.Struct, frozen=True, gc=False):
     """The items to be valued, and what invoices tell where their terms cannot be read.
 
     `lines`: the whole-period line that stands for an item's price and quantity, by its id; `taxes`: the line that shows

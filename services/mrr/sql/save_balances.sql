@@ -7,8 +7,8 @@ SELECT
     string_to_array(prices, chr(31)), string_to_array(quantities, chr(31))::bigint[],
     string_to_array(amounts, chr(31))::bigint[]
 FROM unnest(
-    %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::integer[],
-    %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[], %s::text[]
+    %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::bigint[], %b::text[], %b::integer[],
+    %b::timestamptz[], %b::timestamptz[], %b::text[], %b::text[], %b::text[]
 ) AS b (
     subject, currency, workspace_id, connection_id, customer_id, mrr, basis, unvalued, first_at, since, prices,
     quantities, amounts
