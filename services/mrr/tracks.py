@@ -9,7 +9,7 @@ No status is foreseen: a trial that ended counts once Stripe says that the subsc
 Instants are Unix microseconds.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -42,11 +42,20 @@ def cause_of(seen: Seen, topic: str, at: int) -> Cause:
     return Cause(seen.observed, topic, seen.version, seen.offset, seen.id, past)
 
 
+class Coming(msgspec.Struct, frozen=True, gc=False):
+    """The next observation's terms, whose discounts hold from `at` on: from where the earliest of them starts that the
+    observation before did not show. What it shows no more has ended there."""
+
+    at: int
+    terms: SubscriptionTerms
+    seen: Seen
+
+
 class Segment(msgspec.Struct, frozen=True, gc=False):
     """A span of time in which one observation of a subscription holds. `history`: before anybody looked.
 
-    `coming` are discounts of the next observation that started before it was made; `due_since` is when the
-    subscription was first seen past due.
+    `coming`: from when the discounts are the next observation's; `due_since` is when the subscription was first seen
+    past due.
     """
 
     start: int
@@ -54,11 +63,15 @@ class Segment(msgspec.Struct, frozen=True, gc=False):
     seen: Seen
     history: bool = False
     due_since: int | None = None
-    coming: tuple[Discount, ...] = ()
+    coming: Coming | None = None
+
+    def turned(self, instant: int) -> Coming | None:
+        """The next observation, where its discounts hold already."""
+        return self.coming if self.coming is not None and instant >= self.coming.at else None
 
 
 class Spell(msgspec.Struct, frozen=True, gc=False):
-    """A span of time in which one observation of a customer holds, and the discount it gives."""
+    """A span of time in which a customer gives the discount that one observation of it shows."""
 
     start: int
     discounts: tuple[Discount, ...]
@@ -70,17 +83,21 @@ def spells(timeline: Timeline[CustomerTerms]) -> list[Spell]:
     found: list[Spell] = []
     for run in timeline:
         own = (run.terms.discount,) if run.terms.discount else ()
+        start = ALWAYS
         if found:
-            late = _coming(found[-1].discounts, own)
-            found[-1] = Spell(found[-1].start, found[-1].discounts + late, found[-1].seen)
-        found.append(Spell(run.first.observed if found else ALWAYS, own, run.first))
+            turn = _turn(found[-1].discounts, own)
+            observed = run.first.observed
+            start = max(found[-1].start, observed if turn is None else min(turn, observed))
+        found.append(Spell(start, own, run.first))
     return found
 
 
-def _coming(known: Iterable[Discount], later: Iterable[Discount]) -> tuple[Discount, ...]:
-    """Discounts that the next observation shows for the first time: they hold from their start, not from then."""
+def _turn(known: Iterable[Discount], later: Iterable[Discount]) -> int | None:
+    """When the earliest discount starts that the next observation shows for the first time: from then, not from when
+    it was seen, the next one's discounts hold."""
     ids = {discount.id for discount in known}
-    return tuple(discount for discount in later if discount.id not in ids and discount.start is not None)
+    starts = [discount.start for discount in later if discount.start is not None and discount.id not in ids]
+    return min(starts) * SECOND if starts else None
 
 
 def segments(timeline: Timeline[SubscriptionTerms], policy: Policy) -> list[Segment]:
@@ -96,7 +113,7 @@ def segments(timeline: Timeline[SubscriptionTerms], policy: Policy) -> list[Segm
         while len(found) > 1 and found[-1].start > start:
             found.pop()
         last = found[-1]
-        found[-1] = _with_coming(last, terms)
+        found[-1] = _with_coming(last, terms, seen)
         still = terms.status == "past_due" == before.status
         since = last.due_since if still and last.due_since is not None else seen.observed
         found.append(Segment(start, terms, seen, due_since=since if terms.status == "past_due" else None))
@@ -110,11 +127,28 @@ def _first_segments(terms: SubscriptionTerms, seen: Seen) -> list[Segment]:
     return [Segment(ALWAYS, terms, seen, history=True), Segment(seen.observed, terms, seen, due_since=due_since)]
 
 
-def _with_coming(segment: Segment, later: SubscriptionTerms) -> Segment:
-    late = _coming(segment.terms.discounts, later.discounts)
-    if not late:
-        return segment
-    return Segment(segment.start, segment.terms, segment.seen, segment.history, segment.due_since, late)
+def _with_coming(segment: Segment, later: SubscriptionTerms, seen: Seen) -> Segment:
+    kept = {item.id for item in segment.terms.items}
+    turn = _turn(_all_discounts(segment.terms), _all_discounts(later, of=kept))
+    return segment if turn is None else msgspec.structs.replace(segment, coming=Coming(turn, later, seen))
+
+
+def _all_discounts(terms: SubscriptionTerms, *, of: Container[str] | None = None) -> Iterator[Discount]:
+    """The subscription's discounts and those of its items, or of some of them."""
+    yield from terms.discounts
+    for item in terms.items:
+        if of is None or item.id in of:
+            yield from item.discounts
+
+
+def _with_discounts_of(later: SubscriptionTerms, items: Iterable[Item]) -> Iterator[Item]:
+    """The items with the discounts that the next observation shows on them; those of one that is gone, if it shows
+    them at all."""
+    on_items = {item.id: item.discounts for item in later.items}
+    shown = {discount.id for discount in _all_discounts(later)}
+    for item in items:
+        kept = tuple(discount for discount in item.discounts if discount.id in shown)
+        yield with_discounts(item, on_items.get(item.id, kept))
 
 
 def _takes_effect(before: SubscriptionTerms, now: SubscriptionTerms, observed: int, policy: Policy) -> int:
@@ -183,6 +217,8 @@ class Track:
             return ()
         seen = moment.segment.seen
         found = [cause_of(seen, SUBSCRIPTIONS, instant)]
+        if (turned := moment.segment.turned(instant)) is not None:
+            found.append(cause_of(turned.seen, SUBSCRIPTIONS, instant))
         lines = self._lines_behind(moment.evidence, item, moment.discounts)
         found += [Cause(seen.observed, INVOICES, line.version, line.offset, "") for line in lines]
         if moment.inherited:
@@ -200,7 +236,8 @@ class Track:
         segment = self.segments[place]
         if not self._counts(segment, instant):
             return None
-        own = self._holding(segment.terms.discounts + segment.coming, instant)
+        turned = segment.turned(instant)
+        own = self._holding((segment if turned is None else turned).terms.discounts, instant)
         discounts = own or self._inherited(instant)
         evidence = self._evidence_at(instant, place)
         worth = self._worth(evidence, discounts, segment.terms.currency)
@@ -240,6 +277,8 @@ class Track:
         if segment.history and len(items) > 1:
             oldest = min(item.created for item in items)
             items = tuple(item for item in items if item.created == oldest or item.created * SECOND <= instant)
+        if (turned := segment.turned(instant)) is not None:
+            items = tuple(_with_discounts_of(turned.terms, items))
         if [item for item in items if item.discounts]:
             items = tuple(with_discounts(item, self._holding(item.discounts, instant)) for item in items)
         return items
@@ -285,8 +324,11 @@ class Track:
         for place, segment in enumerate(self.segments):
             for at in self._stamps(segment, first=place == 0):
                 yield at, cause_of(segment.seen, SUBSCRIPTIONS, at)
+            if (coming := segment.coming) is not None:
+                for at in self._edges(_all_discounts(coming.terms)):
+                    yield at, cause_of(coming.seen, SUBSCRIPTIONS, at)
         for spell in self.spells:
-            for at in (spell.start, *_edges(self.known.get(d.id, d) for d in spell.discounts)):
+            for at in (spell.start, *self._edges(spell.discounts)):
                 yield at, cause_of(spell.seen, CUSTOMERS, at)
         first = self.segments[0]
         for line in self.evidence.lines_that_matter(first.seen.observed if first.history else None):
@@ -308,22 +350,20 @@ class Track:
             yield self.billed.first_paid_at * SECOND
         if (grace := self._grace_ends(segment)) is not None:
             yield grace
-        for own in (terms.discounts, segment.coming, *(item.discounts for item in terms.items)):
-            if own:
-                yield from _edges(self.known.get(d.id, d) for d in own)
+        yield from self._edges(_all_discounts(terms))
+
+    def _edges(self, discounts: Iterable[Discount]) -> Iterator[int]:
+        for raw in discounts:
+            discount = self.known.get(raw.id, raw)
+            for at in (discount.start, discount.end):
+                if at is not None:
+                    yield at * SECOND
 
 
 def _is_paused(terms: SubscriptionTerms, instant: int) -> bool:
     """Whether what falls due is not collected for good; drafts that are kept will be."""
     over = terms.resumes_at is not None and instant >= terms.resumes_at * SECOND
     return terms.pause not in {"", "keep_as_draft"} and not over
-
-
-def _edges(discounts: Iterable[Discount]) -> Iterator[int]:
-    for discount in discounts:
-        for at in (discount.start, discount.end):
-            if at is not None:
-                yield at * SECOND
 
 
 S = TypeVar("S", Segment, Spell)
