@@ -26,7 +26,8 @@ DAY = 86_400 * SECOND
 NEVER = 2**63
 
 COUNTING = frozenset({"active", "past_due"})
-ONCE_COUNTING = frozenset({"active", "past_due", "unpaid", "canceled"})
+COUNTED_BEFORE = frozenset({"unpaid", "canceled"})
+ONCE_COUNTING = COUNTING | COUNTED_BEFORE
 """Statuses of a subscription that must have counted before, from its start: it had to pay to get there."""
 ENDED = frozenset({"canceled", "incomplete_expired"})
 
@@ -36,9 +37,9 @@ NO_VALUE = Valuation((), 0, "subscription")
 CUSTOMERS, INVOICES, SUBSCRIPTIONS = "stripe.customer.raw.v1", "stripe.invoice.raw.v1", "stripe.subscription.raw.v1"
 
 
-def cause_of(seen: Seen, topic: str, at: int) -> Cause:
-    """The observation as the cause of a change at an instant; before it was connected, it is reconstructed."""
-    past = seen.backfilled and at <= seen.observed
+def cause_of(seen: Seen, topic: str, at: int, *, history: bool = False) -> Cause:
+    """The observation as the cause of a change at an instant; before anybody looked, it is reconstructed."""
+    past = (seen.backfilled or history) and at <= seen.observed
     return Cause(seen.observed, topic, seen.version, seen.offset, seen.id, past)
 
 
@@ -52,7 +53,8 @@ class Coming(msgspec.Struct, frozen=True, gc=False):
 
 
 class Segment(msgspec.Struct, frozen=True, gc=False):
-    """A span of time in which one observation of a subscription holds. `history`: before anybody looked.
+    """A span of time in which one observation of a subscription holds. `history`: before anybody looked, or between
+    two observations, as the later one tells of it.
 
     `coming`: from when the discounts are the next observation's; `due_since` is when the subscription was first seen
     past due.
@@ -110,10 +112,13 @@ def segments(timeline: Timeline[SubscriptionTerms], policy: Policy) -> list[Segm
             continue
         before = timeline[place - 1].terms
         start = _takes_effect(before, terms, seen.observed, policy)
-        while len(found) > 1 and found[-1].start > start:
+        unseen = _counted_unseen(before, terms, start)
+        while len(found) > 1 and found[-1].start > (start if unseen is None else unseen):
             found.pop()
         last = found[-1]
         found[-1] = _with_coming(last, terms, seen)
+        if unseen is not None:
+            found.append(Segment(unseen, terms, seen, history=True))
         still = terms.status == "past_due" == before.status
         since = last.due_since if still and last.due_since is not None else seen.observed
         found.append(Segment(start, terms, seen, due_since=since if terms.status == "past_due" else None))
@@ -122,7 +127,7 @@ def segments(timeline: Timeline[SubscriptionTerms], policy: Policy) -> list[Segm
 
 def _first_segments(terms: SubscriptionTerms, seen: Seen) -> list[Segment]:
     due_since = seen.observed if terms.status == "past_due" else None
-    if not seen.backfilled:
+    if not seen.backfilled and terms.status not in COUNTED_BEFORE:
         return [Segment(ALWAYS, terms, seen, due_since=due_since)]
     return [Segment(ALWAYS, terms, seen, history=True), Segment(seen.observed, terms, seen, due_since=due_since)]
 
@@ -156,13 +161,25 @@ def _takes_effect(before: SubscriptionTerms, now: SubscriptionTerms, observed: i
     stamp: int | None = None
     if now.status in ENDED:
         stamp = now.ended_at
-    elif before.status == "trialing" and now.status != "trialing":
+    elif before.status == "trialing" and now.status not in {"trialing", "unpaid"}:
         stamp = now.trial_end
     elif before.status == "incomplete" and now.status in COUNTING:
         stamp = now.start
     elif policy.churn_at == "cancel_request" and now.leaving and not before.leaving:
         stamp = now.canceled_at
     return observed if stamp is None else min(stamp * SECOND, observed)
+
+
+def _counted_unseen(before: SubscriptionTerms, now: SubscriptionTerms, ends: int) -> int | None:
+    """From when it counted, until `ends`, where neither observation shows that it ever did; None where it did not.
+
+    A trial that ends in nothing ends the subscription with it, and Stripe lets one that is incomplete expire within a
+    day: what went on for longer was paid for.
+    """
+    if now.status not in COUNTED_BEFORE or before.status not in {"trialing", "incomplete"}:
+        return None
+    begins = max(now.start, now.trial_end or 0) * SECOND
+    return begins if ends - begins > DAY else None
 
 
 class Moment(msgspec.Struct, frozen=True, gc=False):
@@ -201,6 +218,9 @@ class Track:
             old = found.get(at)
             if old is None or cause.rank() < old.rank():
                 found[at] = cause
+        for segment in self.segments:
+            if segment.history:  # an earlier record may have shown that stamp, but not that it counted from there
+                found[segment.start] = cause_of(segment.seen, SUBSCRIPTIONS, segment.start, history=True)
         found.pop(ALWAYS, None)
         return found
 
@@ -216,7 +236,7 @@ class Track:
         if moment is None:
             return ()
         seen = moment.segment.seen
-        found = [cause_of(seen, SUBSCRIPTIONS, instant)]
+        found = [cause_of(seen, SUBSCRIPTIONS, instant, history=moment.segment.history)]
         if (turned := moment.segment.turned(instant)) is not None:
             found.append(cause_of(turned.seen, SUBSCRIPTIONS, instant))
         lines = self._lines_behind(moment.evidence, item, moment.discounts)
@@ -264,10 +284,11 @@ class Track:
 
     def _evidence_at(self, instant: int, place: int) -> Evidence:
         segment = self.segments[place]
-        if not self.evidence.billed.lines or not (self.evidence.needed or segment.history):
+        history = segment.history and place == 0
+        if not self.evidence.billed.lines or not (self.evidence.needed or history):
             return Evidence(self._items_of(segment, instant), inferred=self.evidence.inferred)
         end = self.segments[place + 1].start if place + 1 < len(self.segments) else NEVER
-        return self.evidence.at(self._items_at, segment.terms, instant, Span(segment.start, end, segment.history))
+        return self.evidence.at(self._items_at, segment.terms, instant, Span(segment.start, end, history))
 
     def _items_at(self, instant: int) -> tuple[Item, ...]:
         return self._items_of(_span_at(self.segments, instant), instant)
@@ -323,7 +344,7 @@ class Track:
     def _candidates(self) -> Iterator[tuple[int, Cause]]:
         for place, segment in enumerate(self.segments):
             for at in self._stamps(segment, first=place == 0):
-                yield at, cause_of(segment.seen, SUBSCRIPTIONS, at)
+                yield at, cause_of(segment.seen, SUBSCRIPTIONS, at, history=segment.history)
             if (coming := segment.coming) is not None:
                 for at in self._edges(_all_discounts(coming.terms)):
                     yield at, cause_of(coming.seen, SUBSCRIPTIONS, at)
@@ -333,10 +354,10 @@ class Track:
         first = self.segments[0]
         for line in self.evidence.lines_that_matter(first.seen.observed if first.history else None):
             at = line.start * SECOND
-            past = first.seen.backfilled and at <= first.seen.observed
+            past = first.history and at <= first.seen.observed
             yield at, Cause(max(at, first.seen.observed), INVOICES, line.version, line.offset, first.seen.id, past)
             if past:
-                yield line.end * SECOND, cause_of(first.seen, SUBSCRIPTIONS, line.end * SECOND)
+                yield line.end * SECOND, cause_of(first.seen, SUBSCRIPTIONS, line.end * SECOND, history=True)
 
     def _stamps(self, segment: Segment, *, first: bool) -> Iterator[int]:
         terms = segment.terms
