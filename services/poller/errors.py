@@ -6,6 +6,8 @@ PollerError
  ├─ LeaseLost        another poller works this connection now, or it was disconnected
  ├─ Unreadable       a customer that was to be read afresh and cannot be
  ├─ KeyUnreadable    the sealed key cannot be opened with this poller's keyring
+ ├─ AbilitiesChanged the key or the server gives something else than what was planned by
+ ├─ NothingLeft      a key that could read may read nothing any more, as it seems
  └─ Stopped          a connection rests until another key is submitted
 """
 
@@ -32,6 +34,15 @@ class Unreadable(PollerError):
 
 class KeyUnreadable(PollerError):
     """The key of a connection cannot be opened."""
+
+
+class AbilitiesChanged(PollerError):
+    """A list was refused, and a look at what the key may read showed that it may not read the same as before. The
+    reader's capabilities are what was found; what is still to be read is planned anew by them."""
+
+
+class NothingLeft(PollerError):
+    """Every list is refused. That may pass (a firewall answers so, too), so it is not believed at once."""
 
 
 class Stopped(PollerError):

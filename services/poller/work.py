@@ -14,9 +14,10 @@ from runtime.vault import Keyring
 from schemas.stripe.keys import AcceptedKey, RefusedKey, assess_key
 from services.poller import lease as leases
 from services.poller.connecting.connect import newly_able
-from services.poller.connecting.validate import say_abilities, validate
-from services.poller.errors import LeaseLost, PollerError, Refused, Stopped
+from services.poller.connecting.validate import UNABLE, say_abilities, stop_unable, validate
+from services.poller.errors import AbilitiesChanged, LeaseLost, NothingLeft, PollerError, Refused, Stopped
 from services.poller.first_sync.sync import FirstSync
+from services.poller.kinds import KINDS
 from services.poller.lease import Lease, Release
 from services.poller.publishing.publish import Identity, Publisher
 from services.poller.reading.calls import asked_to_wait
@@ -33,6 +34,9 @@ from services.poller.steady.poll import Poll, Polled
 LONGEST_WAIT = 300.0
 REPROBE_EVERY = 288
 """Polls after which permissions that were missing, and search, are tried again: a day."""
+UNABLE_BELIEVED, UNABLE_WAIT = 6, 300.0
+"""Failures, and the seconds between them, before a key that can read nothing all of a sudden is believed to have lost
+its permissions."""
 OWN_FAULT = "DropFix met a fault of its own while it read this account; it tries again."
 SEE_THE_LOG = "If it stays, the poller's log says what it was: look for “an unforeseen fault”."
 log = get_logger(__name__)
@@ -91,7 +95,7 @@ class Work:
         async with Publisher(self.shell.outside, identity, self.shell.clock) as publisher:
             session = Session(lease, connected_at, reader, publisher, self.shell)
             if not lease.synced:
-                await FirstSync(session).run()
+                await self._sync(session, kind)
                 return await self._left_live(session)
             await Refresher(session).run()
             if lease.next_at > self.shell.clock.now():
@@ -100,10 +104,31 @@ class Work:
                 return replace(self._leave(lease, phase="validating", wait=0.0), synced=False)
             polled = await Poll(session).run()
             if polled.abilities_changed:
-                found = reader.capabilities
-                await self.shell.outside.run(lambda conn: leases.write_capabilities(conn, lease.owner, found))
-                await say_abilities(self.shell, lease, reader, kind)
+                await self._remember_abilities(session, kind)
             return await self._left_live(session, polled)
+
+    async def _sync(self, session: Session, kind: AcceptedKey) -> None:
+        """The first sync, planned anew whenever a list is refused because the key gives something else than before."""
+        for _ in KINDS:
+            try:
+                return await FirstSync(session).run()
+            except AbilitiesChanged:
+                await self._remember_abilities(session, kind)
+        await FirstSync(session).run()
+
+    async def _remember_abilities(self, session: Session, kind: AcceptedKey) -> None:
+        """Keep what the key gives now, and show it.
+
+        A key that may read nothing any more is tried again a few times before it is believed (NothingLeft), and then
+        the connection stops (Stopped).
+        """
+        lease, found = session.lease, session.reader.capabilities
+        if not found.any_readable:
+            if lease.failures < UNABLE_BELIEVED:
+                raise NothingLeft(UNABLE)
+            await stop_unable(self.shell, lease, found)
+        await self.shell.outside.run(lambda conn: leases.write_capabilities(conn, lease.owner, found))
+        await say_abilities(self.shell, lease, session.reader, kind)
 
     async def _left_live(self, session: Session, polled: Polled | None = None) -> Release:
         next_at, meter = self._next_poll(session.connection_id), session.meter
@@ -166,7 +191,9 @@ class Work:
 
 
 def _asked_to_wait(error: stripe.StripeError | PollerError) -> float:
-    """Seconds that the answer behind an error asked to be left alone."""
+    """Seconds that the answer behind an error asked to be left alone, or that whoever wrote it may need."""
+    if isinstance(error, NothingLeft):
+        return UNABLE_WAIT
     headers = error.headers if isinstance(error, stripe.StripeError) else None
     return asked_to_wait(headers or {})
 

@@ -7,6 +7,7 @@ what the server says (`connect.py`); where it says nothing, from an object that 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import NoReturn
 
 import stripe
 
@@ -20,13 +21,14 @@ from services.poller.errors import Stopped
 from services.poller.kinds import KINDS, OBJECTS
 from services.poller.lease import Lease
 from services.poller.reading.calls import API_VERSION
-from services.poller.reading.capabilities import warnings
+from services.poller.reading.capabilities import Capabilities, warnings
 from services.poller.reading.failures import EDIT_KEY
 from services.poller.reading.reader import Reader
 from services.poller.reading.server_clock import offset_seconds
 from services.poller.session import Shell, say
 
 ABILITY = ", ".join(OBJECTS[kind].permission for kind in KINDS if kind != "dispute")
+UNABLE = "The key is valid, but may read nothing that DropFix needs."
 log = get_logger(__name__)
 
 
@@ -42,10 +44,8 @@ async def validate(shell: Shell, lease: Lease, reader: Reader, kind: AcceptedKey
         return None
     probed = await probe(reader)
     found = probed.capabilities
-    if not any(found.can_read(each) for each in KINDS):
-        await say(shell, lease.connection_id, permissions=dict(found.permissions))
-        remedy = f"{EDIT_KEY} Let it read {ABILITY}, then paste it again."
-        raise Stopped("The key is valid, but may read nothing that DropFix needs.", remedy)
+    if not found.any_readable:
+        await stop_unable(shell, lease, found)
     reader.capabilities = found
     if account.account_id is None:
         account = replace(account, account_id=probed.account_id or await account_of_a_paid_invoice(reader))
@@ -57,6 +57,12 @@ async def validate(shell: Shell, lease: Lease, reader: Reader, kind: AcceptedKey
     known = await _remember(shell, lease, reader, account, probed)
     await say_abilities(shell, known, reader, kind)
     return known
+
+
+async def stop_unable(shell: Shell, lease: Lease, found: Capabilities) -> NoReturn:
+    """Raise Stopped: the key may read nothing; the card shows it."""
+    await say(shell, lease.connection_id, permissions=dict(found.permissions))
+    raise Stopped(UNABLE, f"{EDIT_KEY} Let it read {ABILITY}, then paste it again.")
 
 
 async def _remember(shell: Shell, lease: Lease, reader: Reader, account: Account, probed: Probed) -> Lease:

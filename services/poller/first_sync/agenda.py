@@ -34,6 +34,7 @@ class Agenda:
         self._order = sorted(self.tasks.values(), key=lambda task: STAGES.index(task.stage))
         self._room = readers
         self._taken: set[int] = set()
+        self._aside: set[int] = set()
         self._reading: Counter[str] = Counter()
         self._unpublished: Counter[str] = Counter()
 
@@ -42,7 +43,7 @@ class Agenda:
         waiting = self._unpublished.total() + len(self._taken)
         if len(self._taken) >= self._room or waiting >= UNPUBLISHED_AT_MOST:
             return None
-        urgent = {task.query.path for task in self._order if task.stage in URGENT and not self._is_at_end(task)}
+        urgent = {task.query.path for task in self._order if task.stage in URGENT and not self._is_over(task)}
         for task in self._order:
             history = task.stage not in URGENT
             if history and self._unpublished.total() >= UNPUBLISHED_OF_HISTORY:
@@ -50,7 +51,7 @@ class Agenda:
             readers = READERS_BESIDE_URGENT if history and task.query.path in urgent else READERS_PER_LIST
             if self._reading[task.query.path] < readers and self._may_begin(task):
                 for shard in self._shards[task.name]:
-                    if not shard.done and id(shard) not in self._taken:
+                    if not self._is_left(shard) and id(shard) not in self._taken:
                         self._taken.add(id(shard))
                         self._reading[task.query.path] += 1
                         return shard
@@ -65,6 +66,10 @@ class Agenda:
     def published(self, shard: Shard) -> None:
         """A page of it is in the log and its position is committed."""
         self._unpublished[shard.task] -= 1
+
+    def set_aside(self, shard: Shard) -> None:
+        """It cannot be read now: the rest is read without it, and its stage is not over."""
+        self._aside.add(id(shard))
 
     def cut_off(self, shard: Shard, *, created_from: int | None, created_before: int) -> Shard:
         """A new part, taken off this one."""
@@ -83,8 +88,8 @@ class Agenda:
 
     @property
     def finished(self) -> bool:
-        """Whether there is nothing left to read."""
-        return all(self._is_at_end(task) for task in self.tasks.values())
+        """Whether there is nothing left that can be read."""
+        return all(self._is_over(task) for task in self.tasks.values())
 
     def share(self, stage: Stage) -> float:
         """How much of a stage is read, from 0 to 1."""
@@ -101,10 +106,19 @@ class Agenda:
         return dict(done), {name: count for name, count in done.items() if name not in open_}
 
     def _may_begin(self, task: Task) -> bool:
-        return task.after is None or task.after not in self.tasks or self._is_finished(self.tasks[task.after])
+        if task.after is None or task.after not in self.tasks:
+            return True
+        return self._unpublished[task.after] == 0 and self._is_over(self.tasks[task.after])
 
     def _is_finished(self, task: Task) -> bool:
         return self._unpublished[task.name] == 0 and self._is_at_end(task)
+
+    def _is_over(self, task: Task) -> bool:
+        """Whether every part was read to its end, or was set aside."""
+        return all(self._is_left(shard) for shard in self._shards[task.name])
+
+    def _is_left(self, shard: Shard) -> bool:
+        return shard.done or id(shard) in self._aside
 
     def _is_at_end(self, task: Task) -> bool:
         return all(shard.done for shard in self._shards[task.name])

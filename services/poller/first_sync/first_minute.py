@@ -42,6 +42,11 @@ class Task:
     divisible: bool = False
     after: str | None = None
 
+    @property
+    def only_sooner(self) -> bool:
+        """Whether other tasks read everything of it too, only later."""
+        return self.stage == "lapsed" or self.query.search is not None
+
 
 def tasks(found: Capabilities, *, as_of: int, history_days: int = HISTORY_DAYS) -> tuple[Task, ...]:
     """Everything the first sync reads, in the order of the stages; `as_of` is the newest instant of Stripe's clock

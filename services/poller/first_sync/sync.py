@@ -5,6 +5,8 @@ where it was. Which page is read next is the agenda's to say; other pages are fe
 """
 
 import asyncio
+import random
+from collections import Counter
 from dataclasses import replace
 from time import monotonic
 
@@ -13,13 +15,15 @@ import stripe
 from runtime.database import Connection
 from runtime.logs import get_logger
 from services.poller.budget import allowed_reads
-from services.poller.connecting.connect import count_customers
+from services.poller.connecting.connect import count_customers, probe
+from services.poller.errors import AbilitiesChanged
 from services.poller.first_sync.agenda import Agenda
 from services.poller.first_sync.first_minute import STAGES, Progress, Task, percent_of, tasks
 from services.poller.first_sync.ranges import Shard, Span, cut
 from services.poller.first_sync.shards import add_shards, forget_shards, move_shard, plan_shards
 from services.poller.publishing.changes import Seen
 from services.poller.publishing.publish import Effect
+from services.poller.reading.limits import full_jitter
 from services.poller.reading.reader import PageRead
 from services.poller.session import Session
 from services.poller.status import shown_so_far, update_status
@@ -30,8 +34,11 @@ from services.poller.together import first_of
 READERS_LIVE, READERS_TEST = 24, 8
 """Pages read at once. Stripe lets a test key make a quarter of the requests, and whoever waits for a turn holds it up
 for what is more urgent."""
+TRIES = 3
+"""How often a page that is refused though the key may read its list is asked for, before the rest goes on without."""
 SAY_EVERY = 0.4
 PURPOSE = "first_minute"
+Refusal = stripe.PermissionError | stripe.InvalidRequestError | stripe.APIError
 log = get_logger(__name__)
 
 
@@ -47,11 +54,17 @@ class FirstSync:
         self._first_minute_over = False
         self._percent = 0
         self._said_at = 0.0
+        self._looking = asyncio.Lock()
+        self._looked = 0
+        self._tries = Counter[tuple[str, int]]()
+        self._failure: Refusal | None = None
 
     async def run(self) -> None:
         """Everything that is not read yet, from where an earlier run was; returns when all is committed.
 
-        Raises what stops it: the SDK's exceptions, UnreadableAnswer, LeaseLost, BrokerError, psycopg's errors.
+        Raises what stops it: the SDK's exceptions, UnreadableAnswer, LeaseLost, BrokerError, psycopg's errors;
+        AbilitiesChanged where the next run is to be by what the key gives now. A list that cannot be read stops it
+        only after the others were read, and is taken up by the next run where it was.
         """
         session = self._session
         found, history_days = session.reader.capabilities, session.shell.settings.history_days
@@ -68,6 +81,8 @@ class FirstSync:
                 await self._hand_out(group)
         except BaseExceptionGroup as failures:
             raise first_of(failures) from None
+        if self._failure is not None:
+            raise self._failure
         await self._end_first_minute()
         await self._finish()
 
@@ -91,12 +106,12 @@ class FirstSync:
         """One page, from Stripe to the log."""
         seen: tuple[Seen, ...] = ()
         other: Shard | None = None
+        looked = self._looked
         try:
             read = await self._page(task, shard)
             seen, other = read.seen, self._advance(task, shard, read)
-        except (stripe.PermissionError, stripe.InvalidRequestError) as error:
-            log.warning("a list cannot be read", task=task.name, error=type(error).__name__)
-            shard.done = True
+        except (stripe.PermissionError, stripe.InvalidRequestError, stripe.APIError) as error:
+            await self._refused(task, shard, error, looked)
         moving = self._moving(shard, other)
         self._agenda.give_back(shard)
         self._moved.set()
@@ -104,6 +119,34 @@ class FirstSync:
         self._agenda.published(shard)
         self._moved.set()
         await self._end_first_minute()
+
+    async def _refused(self, task: Task, shard: Shard, error: Refusal, looked: int) -> None:
+        """A page was refused: its part stays where it was, to be tried again; only what the key may not read any more
+        is given up. `looked` is how often that had been looked at when the page was asked for."""
+        log.warning("a page was refused", task=task.name, error=type(error).__name__)
+        if not isinstance(error, stripe.APIError):
+            await self._look_at_abilities(looked)
+        self._tries[task.name, shard.number] += 1
+        tries = self._tries[task.name, shard.number]
+        if tries < TRIES and not isinstance(error, stripe.APIError):
+            await asyncio.sleep(full_jitter(tries, draw=random.random))
+        elif isinstance(error, stripe.InvalidRequestError) and task.only_sooner:
+            shard.done = True  # the server does not know this way of asking
+        else:
+            self._agenda.set_aside(shard)
+            self._failure = self._failure or error
+
+    async def _look_at_abilities(self, looked: int) -> None:
+        """Look once for pages that are refused together, and at most `TRIES` times in a run."""
+        async with self._looking:
+            if self._looked > min(looked, TRIES - 1):
+                return
+            self._looked += 1
+            reader = self._session.reader
+            found = (await probe(reader)).capabilities
+            if found != reader.capabilities:
+                reader.capabilities = found
+                raise AbilitiesChanged("what the key may read has changed")
 
     async def _end_first_minute(self) -> None:
         """Say once that what the first minute is for is there."""

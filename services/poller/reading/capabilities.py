@@ -53,6 +53,10 @@ class Capabilities:
     def can_read(self, kind: Kind) -> bool:
         return self.permissions.get(kind) == "granted"
 
+    @property
+    def any_readable(self) -> bool:
+        return "granted" in self.permissions.values()
+
     def can_search(self, kind: Kind) -> bool:
         return kind in self.searchable and self.can_read(kind)
 

@@ -9,7 +9,7 @@ from enum import Enum
 
 import stripe
 
-from services.poller.errors import PollerError, Refused, Stopped, UnreadableAnswer
+from services.poller.errors import NothingLeft, PollerError, Refused, Stopped, UnreadableAnswer
 
 CREATE_KEY = "Create a restricted key at https://dashboard.stripe.com/apikeys and paste it here."
 EDIT_KEY = "Edit the key's permissions in Stripe."
@@ -62,6 +62,7 @@ def _meaning(error: Failing, base: str) -> tuple[Action, str, str | None]:
         (UnreadableAnswer, Action.BACK_OFF, f"{base} does not answer as Stripe does: {error}.", CHECK_ADDRESS),
         (Refused, Action.STOP, f"{error}.", CHECK_ADDRESS),
         (stripe.StripeError, Action.BACK_OFF, f"{base} has a fault at the moment{_status(error)}.", None),
+        (NothingLeft, Action.BACK_OFF, f"{error}", EDIT_KEY),
         (PollerError, Action.BACK_OFF, f"{error}.", None),
     )
     return next(row[1:] for row in table if isinstance(error, row[0]))
