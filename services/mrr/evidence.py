@@ -60,7 +60,7 @@ class BilledEvidence:
         self, items_at: Callable[[int], tuple[Item, ...]], terms: SubscriptionTerms, instant: int, span: Span
     ) -> Evidence:
         """The items to be valued at an instant, and what stands for what cannot be read of them: to be asked where
-        lines are needed, or of history.
+        lines are needed, also if there are none yet, or of history.
 
         `items_at` gives the items that the object carried at an instant; `span` is that in which the terms hold.
         """
@@ -102,7 +102,8 @@ class BilledEvidence:
     def _with_hidden(
         self, items: tuple[Item, ...], told: dict[str, Line], items_at: Callable[[int], tuple[Item, ...]]
     ) -> tuple[tuple[Item, ...], dict[str, Line]]:
-        """The items with those that the object does not carry: each by its line, or all by what is left of the whole.
+        """The items with those that the object does not carry: each by its line, or all by what is left of the whole;
+        where no line tells of any, one that stands for them and cannot be read.
 
         What is left is what the invoice billed less what it billed for the carried items, or where it does not show
         that, less what they cost when it began.
@@ -110,7 +111,8 @@ class BilledEvidence:
         whole = told.get(WHOLE)
         if whole is None:
             present = {item.id for item in items}
-            return (*items, *(_item_of(line) for item, line in told.items() if item not in present)), told
+            hidden = [_item_of(line) for item, line in told.items() if item not in present]
+            return (*items, *(hidden or [_untold(items)])), told
         billed = {line.item: line.amount for line in self.billed.lines if line.start == whole.start}
         carried = sum(billed.get(item.id, _billed_for(item, told)) for item in items_at(whole.start * SECOND))
         rest = msgspec.structs.replace(whole, amount=max(0, whole.amount - carried))
@@ -209,6 +211,14 @@ def _item_of(line: Line) -> Item:
     """An item that only an invoice knows."""
     interval, count = span_of(line.start, line.end)
     return Item(line.item, 0, Price(line.price, "", interval, count, None, inclusive=line.tax > 0))
+
+
+def _untold(items: Sequence[Item]) -> Item:
+    """An item for those that neither the object nor an invoice tells of: billed as often as one that is carried, so
+    that an amount off comes off as often as without it."""
+    of = next((item.price for item in items if item.price.interval), None)
+    interval, count = ("month", 1) if of is None else (of.interval, of.count)
+    return Item(WHOLE, 0, Price("", "", interval, count, None))
 
 
 def _billed_for(item: Item, told: dict[str, Line]) -> int:

@@ -285,7 +285,8 @@ class Track:
     def _evidence_at(self, instant: int, place: int) -> Evidence:
         segment = self.segments[place]
         history = segment.history and place == 0
-        if not self.evidence.billed.lines or not (self.evidence.needed or history):
+        told = self.evidence.billed.lines and (self.evidence.needed or history)
+        if not told and not segment.terms.cut:
             return Evidence(self._items_of(segment, instant), inferred=self.evidence.inferred)
         end = self.segments[place + 1].start if place + 1 < len(self.segments) else NEVER
         return self.evidence.at(self._items_at, segment.terms, instant, Span(segment.start, end, history))

@@ -19,7 +19,7 @@ import msgspec
 
 from services.mrr.policy import Policy
 from services.mrr.rounding import Exact
-from services.mrr.terms import Discount, Item, Line, Price, fraction
+from services.mrr.terms import WHOLE, Discount, Item, Line, Price, fraction
 
 Basis = Literal["subscription", "invoice", "unknown", "identify"]
 Step = Callable[[], str]
@@ -123,7 +123,7 @@ def _gross(item: Item, policy: Policy, evidence: Evidence) -> ItemValue:
         _from_line(worth, price, line, policy)
     else:
         worth.basis = "unknown"
-        worth.how.append(partial(_unread, price))
+        worth.how.append(partial(_unread, item))
     return worth
 
 
@@ -281,8 +281,10 @@ def _factored(factor: Exact, count: int, interval: str) -> str:
     return f"× {factor} (every {count} {interval})"
 
 
-def _unread(price: Price) -> str:
-    return f"the amount of {price.id} cannot be read, and no invoice tells it yet: not counted"
+def _unread(item: Item) -> str:
+    if item.id == WHOLE:
+        return "there are more items than Stripe lists in the subscription, and no invoice tells them yet: not counted"
+    return f"the amount of {item.price.id} cannot be read, and no invoice tells it yet: not counted"
 
 
 def _not_taken_off(discount: Discount) -> str:
