@@ -57,13 +57,14 @@ def subscriptions(draw: st.DrawFn, on: int) -> dict[str, Any]:
             price(5, usage_type="metered", currency=currency, id="price_5"),
         ]
     )
-    sold = [item(draw(prices), draw(st.integers(0, 4)), name=name) for name in names]
+    given = st.lists(DISCOUNTS, max_size=1)
+    sold = [item(draw(prices), draw(st.integers(0, 4)), name=name, discounts=draw(given)) for name in names]
     status = draw(
         st.sampled_from(["active", "active", "past_due", "trialing", "unpaid", "canceled", "paused", "incomplete"])
     )
     ended = day(draw(st.integers(0, on))) if status == "canceled" else None
     asked = draw(st.booleans())
-    return subscription(
+    found = subscription(
         *sold,
         name=draw(st.sampled_from(["sub_1", "sub_2"])),
         currency=currency,
@@ -76,6 +77,8 @@ def subscriptions(draw: st.DrawFn, on: int) -> dict[str, Any]:
         pause_collection=draw(st.none() | st.just({"behavior": "void", "resumes_at": day(on + 9)})),
         discounts=draw(st.lists(DISCOUNTS, max_size=2, unique_by=lambda one: one["id"])),
     )
+    found["items"]["has_more"] = draw(st.sampled_from([False, False, False, True]))
+    return found
 
 
 @st.composite
