@@ -88,20 +88,19 @@ class Work:
     async def _phases(self, lease: Lease, reader: Reader, kind: AcceptedKey) -> Release:
         if lease.phase == "validating":
             validated = await validate(self.shell, lease, reader, kind, self.keyring)
-            left = "ended" if validated is None else "live" if validated.synced else "first_minute"
-            return self._leave(lease, phase=left, wait=0.0)
+            return self._leave(lease, phase="ended" if validated is None else validated.phase, wait=0.0)
         connected_at = lease.connected_at or int(self.shell.clock.now().timestamp())
         identity = Identity(lease.owner, lease.account_id, lease.livemode, connected_at, lease.clock_offset)
         async with Publisher(self.shell.outside, identity, self.shell.clock) as publisher:
             session = Session(lease, connected_at, reader, publisher, self.shell)
-            if not lease.synced:
+            if not lease.synced or lease.phase == "first_minute":
                 await self._sync(session, kind)
                 return await self._left_live(session)
             await Refresher(session).run()
             if lease.next_at > self.shell.clock.now():
                 return await self._left_as_it_was(session)
             if lease.tick % REPROBE_EVERY == 0 and await newly_able(reader):
-                return replace(self._leave(lease, phase="validating", wait=0.0), synced=False)
+                return self._leave(lease, phase="validating", wait=0.0)
             polled = await Poll(session).run()
             if polled.abilities_changed:
                 await self._remember_abilities(session, kind)
@@ -109,12 +108,16 @@ class Work:
 
     async def _sync(self, session: Session, kind: AcceptedKey) -> None:
         """The first sync, planned anew whenever a list is refused because the key gives something else than before."""
+        failure = AbilitiesChanged()
         for _ in KINDS:
             try:
-                return await FirstSync(session).run()
-            except AbilitiesChanged:
+                await FirstSync(session).run()
+            except AbilitiesChanged as changed:
+                failure = changed
                 await self._remember_abilities(session, kind)
-        await FirstSync(session).run()
+            else:
+                return
+        raise failure
 
     async def _remember_abilities(self, session: Session, kind: AcceptedKey) -> None:
         """Keep what the key gives now, and show it.

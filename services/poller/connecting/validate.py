@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import stripe
 
+from runtime.database import Connection
 from runtime.logs import get_logger
 from runtime.vault import Keyring
 from schemas.stripe.keys import AcceptedKey
@@ -18,10 +19,11 @@ from services.poller import lease as leases
 from services.poller.connecting.account import beside, may_be_same
 from services.poller.connecting.connect import PURPOSE, Account, Probed, account_of_a_paid_invoice, identify, probe
 from services.poller.errors import Stopped
+from services.poller.first_sync.shards import plan_missed
 from services.poller.kinds import KINDS, OBJECTS
 from services.poller.lease import Lease
 from services.poller.reading.calls import API_VERSION
-from services.poller.reading.capabilities import Capabilities, warnings
+from services.poller.reading.capabilities import Capabilities, gained, warnings
 from services.poller.reading.failures import EDIT_KEY
 from services.poller.reading.reader import Reader
 from services.poller.reading.server_clock import offset_seconds
@@ -33,7 +35,7 @@ log = get_logger(__name__)
 
 
 async def validate(shell: Shell, lease: Lease, reader: Reader, kind: AcceptedKey, keyring: Keyring) -> Lease | None:
-    """The lease with what was learnt of the account; None where its key went to the connection that is there already.
+    """The lease with what was learnt of the account, in the phase that follows; None where its key went to the connection that is there already.
 
     Raises the SDK's exceptions, UnreadableAnswer, and Stopped where the key may read nothing that is needed.
     """
@@ -71,14 +73,32 @@ async def _remember(shell: Shell, lease: Lease, reader: Reader, account: Account
     offset = offset_seconds(now=now, newest=probed.newest, active_until=probed.active_until)
     reader.caller.clock_offset = timedelta(seconds=offset)
     learnt = leases.Learnt(account_id=account.account_id, found=probed.capabilities, as_of=as_of, clock_offset=offset)
-    await shell.outside.run(lambda conn: leases.write_identity(conn, lease.owner, learnt))
+
+    def write(conn: Connection) -> bool:
+        leases.write_identity(conn, lease.owner, learnt)
+        return not lease.synced or _plan_missed(conn, shell, lease, learnt)
+
+    to_read = await shell.outside.run(write)
     await say(shell, lease.connection_id, account_id=account.account_id, clock_offset=offset)
     return replace(
         lease,
+        phase="first_minute" if to_read else "live",
         account_id=account.account_id,
         capabilities=probed.capabilities,
         connected_at=lease.connected_at or as_of,
         clock_offset=offset,
+    )
+
+
+def _plan_missed(conn: Connection, shell: Shell, lease: Lease, learnt: leases.Learnt) -> bool:
+    return plan_missed(
+        conn,
+        lease.connection_id,
+        gained(lease.capabilities or Capabilities({}), learnt.found),
+        learnt.found,
+        as_of=learnt.as_of,
+        history_days=shell.settings.history_days,
+        now=shell.clock.now(),
     )
 
 

@@ -1,11 +1,17 @@
 """The first sync's parts and how far each was read: rows that survive a kill."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from runtime.database import Connection
-from services.poller.first_sync.first_minute import Task
+from services.poller.first_sync.first_minute import Task, tasks
 from services.poller.first_sync.ranges import Shard
+from services.poller.kinds import Kind
+from services.poller.reading.capabilities import Capabilities
 from services.poller.statements import statement
+from services.poller.status import update_status
+from services.poller.steady.plan import HOT, Cursor
+from services.poller.store import move_cursor
 
 
 def load_shards(conn: Connection, connection_id: str) -> list[Shard]:
@@ -24,6 +30,31 @@ def plan_shards(conn: Connection, connection_id: str, tasks: Sequence[Task]) -> 
     ]
     add_shards(conn, connection_id, fresh)
     return [*there, *fresh], bool(there)
+
+
+def plan_missed(
+    conn: Connection,
+    connection_id: str,
+    kinds: Collection[Kind],
+    found: Capabilities,
+    *,
+    as_of: int,
+    history_days: int,
+    now: datetime,
+) -> bool:
+    """Plan what was missed of kinds that a synced connection can read only now; gives whether anything is to be read,
+    of this plan or of one before.
+
+    Polls go on from `as_of`, the server's present in Unix seconds: what is created after it is theirs. `now` is domain
+    time.
+    """
+    wanted = [task for task in tasks(found, as_of=as_of, history_days=history_days) if task.query.kind in kinds]
+    shards, _ = plan_shards(conn, connection_id, wanted)
+    if wanted:
+        update_status(conn, connection_id, now=now, progress={})
+        for letter in (letter for letter, kind in HOT.items() if kind in kinds):
+            move_cursor(conn, connection_id, letter, Cursor(at=as_of))
+    return bool(shards)
 
 
 def add_shards(conn: Connection, connection_id: str, shards: Sequence[Shard]) -> None:

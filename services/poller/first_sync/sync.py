@@ -7,6 +7,7 @@ where it was. Which page is read next is the agenda's to say; other pages are fe
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from time import monotonic
 
@@ -18,9 +19,9 @@ from services.poller.budget import allowed_reads
 from services.poller.connecting.connect import count_customers, probe
 from services.poller.errors import AbilitiesChanged
 from services.poller.first_sync.agenda import Agenda
-from services.poller.first_sync.first_minute import STAGES, Progress, Task, percent_of, tasks
+from services.poller.first_sync.first_minute import DAY, STAGES, Progress, Task, percent_of, tasks
 from services.poller.first_sync.ranges import Shard, Span, cut
-from services.poller.first_sync.shards import add_shards, forget_shards, move_shard, plan_shards
+from services.poller.first_sync.shards import add_shards, forget_shards, load_shards, move_shard, plan_shards
 from services.poller.publishing.changes import Seen
 from services.poller.publishing.publish import Effect
 from services.poller.reading.limits import full_jitter
@@ -67,9 +68,7 @@ class FirstSync:
         only after the others were read, and is taken up by the next run where it was.
         """
         session = self._session
-        found, history_days = session.reader.capabilities, session.shell.settings.history_days
-        wanted = tasks(found, as_of=session.connected_at, history_days=history_days)
-        shards, resumed = await session.shell.outside.run(lambda conn: plan_shards(conn, session.connection_id, wanted))
+        wanted, shards, resumed = await self._plan()
         if resumed:
             shown = await session.shell.outside.run(lambda conn: shown_so_far(conn, session.connection_id))
             self._percent, self._customers = shown.percent, shown.customers
@@ -77,7 +76,7 @@ class FirstSync:
         self._agenda = Agenda(wanted, shards, readers=readers)
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._count())
+                group.create_task(self._begin())
                 await self._hand_out(group)
         except BaseExceptionGroup as failures:
             raise first_of(failures) from None
@@ -85,6 +84,23 @@ class FirstSync:
             raise self._failure
         await self._end_first_minute()
         await self._finish()
+
+    async def _plan(self) -> tuple[Sequence[Task], list[Shard], bool]:
+        """(tasks, their parts, whether some were read before). Of a connection that was synced before, what its key can
+        read only now: that was planned when it was validated."""
+        session = self._session
+        found, history_days = session.reader.capabilities, session.shell.settings.history_days
+        if not session.lease.synced:
+            wanted = tasks(found, as_of=session.connected_at, history_days=history_days)
+            planned = await session.shell.outside.run(lambda conn: plan_shards(conn, session.connection_id, wanted))
+            return wanted, *planned
+        self._counted = self._first_minute_over = True
+        # A search is asked for in the same words by whoever goes on with it: its tokens are good for no other.
+        today = session.server_now() // DAY * DAY
+        shards = await session.shell.outside.run(lambda conn: load_shards(conn, session.connection_id))
+        begun = {shard.task for shard in shards}
+        wanted = tuple(task for task in tasks(found, as_of=today, history_days=history_days) if task.name in begun)
+        return wanted, shards, True
 
     async def _hand_out(self, group: asyncio.TaskGroup) -> None:
         """Have a page read wherever there is room for one, until nothing is left."""
@@ -94,8 +110,12 @@ class FirstSync:
                 group.create_task(self._read_page(self._agenda.tasks[shard.task], shard))
             await self._moved.wait()
 
-    async def _count(self) -> None:
+    async def _begin(self) -> None:
+        """Say that it begins; the first thing told is how many customers there are."""
         session = self._session
+        if self._counted:
+            await session.say(state="syncing", reason=None, remedy=None, last_error=None, progress=self._progress())
+            return
         total = await count_customers(session.reader, until=session.connected_at)
         self._customers = total if total is not None else self._customers
         self._counted = True
@@ -231,7 +251,7 @@ class FirstSync:
 
         def write(conn: Connection) -> None:
             sizes = measure(conn, session.connection_id)
-            for name in HOT:
+            for name in () if session.lease.synced else HOT:
                 at = advanced(name, session.connected_at, session.connected_at, began=session.server_now())
                 move_cursor(conn, session.connection_id, name, Cursor(at=at))
             forget_shards(conn, session.connection_id)

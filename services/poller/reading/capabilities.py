@@ -84,6 +84,17 @@ class Capabilities:
         return Capabilities(self.permissions, self.refused)
 
 
+def gained(before: Capabilities, now: Capabilities) -> frozenset[Kind]:
+    """Kinds that can be read now and could not before, or not whole: what was missed of them is to be read. A search
+    that is regained is no such thing: lists took its place."""
+    return frozenset(
+        kind
+        for kind, of in OBJECTS.items()
+        if now.can_read(kind)
+        and not (before.can_read(kind) and now.expansions(kind, of.belongs) <= before.expansions(kind, of.belongs))
+    )
+
+
 def warnings(found: Capabilities, *, key_is_secret: bool, other_version: str | None = None) -> list[str]:
     """Sentences for the card: what is missing, and what does not work without it.
 

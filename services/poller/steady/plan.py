@@ -38,8 +38,15 @@ SINGLES = 20
 SUBSCRIPTIONS_A_SINGLE = 2_500
 """Where the account has more of them than twenty times this, a poll reads more than `SINGLES` objects alone."""
 
-HOT: tuple[str, ...] = ("A", "B", "D", "E", "F", "I")
-"""Calls with a cursor that only moves forward."""
+HOT: Mapping[str, Kind] = {
+    "A": "charge",
+    "B": "invoice",
+    "D": "subscription",
+    "E": "subscription",
+    "F": "customer",
+    "I": "dispute",
+}
+"""Calls with a cursor that only moves forward, and what they list."""
 SWEEPS: tuple[str, ...] = ("C", "G", "L", "S")
 """Calls that go through a whole list, some pages at a time, and begin again."""
 
