@@ -17,9 +17,10 @@ from services.mrr.in_force import Cause, InForce
 from services.mrr.policy import Policy
 from services.mrr.rounding import Exact, half_up, shares
 from services.mrr.said import SaidTrack
+from services.mrr.spans import segments, spells
 from services.mrr.terms import Discount
 from services.mrr.timeline import Facts
-from services.mrr.tracks import NEVER, Track, segments, spells
+from services.mrr.tracks import NEVER, Track
 from services.mrr.valuation import Basis, ItemValue, Valuation, worst
 
 Kind = Literal["new", "reactivation", "expansion", "contraction", "churn", "policy", "source"]
