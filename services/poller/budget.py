@@ -32,6 +32,19 @@ def focused_a_day(allowed: int) -> int:
     return max(FLOOR_FOCUSED_A_DAY, allowed // WINDOW_DAYS // FOCUSED_SHARE)
 
 
+def kept_for_refreshes(allowed: int) -> int:
+    """Focused reads of each day that only fresh reads may use: like the one call a poll, nothing else takes them."""
+    return focused_a_day(allowed) // KEPT_FOR_REFRESHES
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Reads of single things are used up: those of today, or of the whole window, until a day (UTC, domain time)."""
+
+    until: date
+    of_window: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Reads:
     """Requests of one day: lists of the steady state, reads of single things, and connecting with its first sync."""
@@ -74,25 +87,50 @@ class Meter:
 
     @property
     def surplus(self) -> int:
-        """Reads that are left over when one call a poll is kept back for the whole window; never below 0."""
-        first = self.today - timedelta(days=WINDOW_DAYS - 1)
-        spent = sum(
-            reads.focused + reads.others + max(0, reads.lists - POLLS_A_DAY)
-            for day, reads in self.days.items()
-            if day >= first
-        )
-        return max(0, self.allowed - POLLS_A_DAY * WINDOW_DAYS - spent)
+        """Reads that are left over when one call a poll and the fresh reads of every day are kept back for the whole
+        window; never below 0."""
+        return max(0, self._unreserved - self._focused_today)
 
     @property
     def focused_left(self) -> int:
-        """Focused reads that today still allows."""
-        spent = self.days.get(self.today, Reads()).focused
-        return max(0, min(focused_a_day(self.allowed) - spent, self.surplus))
+        """Fresh reads that today still allows: what is kept for them is there whatever else the window was spent on."""
+        of_window = max(0, self._unreserved) + kept_for_refreshes(self.allowed)
+        return max(0, min(focused_a_day(self.allowed), of_window) - self._focused_today)
 
     @property
     def timed_left(self) -> int:
         """Focused reads that today still allows a poll by its timers: fresh reads that are asked for keep some."""
-        return max(0, self.focused_left - focused_a_day(self.allowed) // KEPT_FOR_REFRESHES)
+        of_day = focused_a_day(self.allowed) - kept_for_refreshes(self.allowed)
+        return max(0, min(of_day, self._unreserved) - self._focused_today)
+
+    @property
+    def spent(self) -> "Spent | None":
+        """Until when a poll may read no single things by its timers, if nothing beyond the reserves is read; None
+        where it may today."""
+        if self.timed_left:
+            return None
+        days = (self.today + timedelta(days=ahead) for ahead in range(1, WINDOW_DAYS))
+        last = self.today + timedelta(days=WINDOW_DAYS)
+        until = next((day for day in days if replace(self, today=day).timed_left), last)
+        return Spent(until, of_window=until > self.today + timedelta(days=1))
+
+    @property
+    def _focused_today(self) -> int:
+        return self.days.get(self.today, Reads()).focused
+
+    @property
+    def _unreserved(self) -> int:
+        """What the window has beside its reserves, without today's focused reads; below 0 where a first sync took
+        more than that."""
+        first, kept_a_day = self.today - timedelta(days=WINDOW_DAYS - 1), kept_for_refreshes(self.allowed)
+        spent = sum(
+            reads.others
+            + max(0, reads.lists - POLLS_A_DAY)
+            + (0 if day == self.today else max(0, reads.focused - kept_a_day))
+            for day, reads in self.days.items()
+            if day >= first
+        )
+        return self.allowed - (POLLS_A_DAY + kept_a_day) * WINDOW_DAYS - spent
 
     def may_poll(self, at: datetime) -> bool:
         """Whether a poll at `at` may make a list call at all: once the surplus is spent, one call per five minutes of

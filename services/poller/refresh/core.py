@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from schemas.subjects import stripe_subject
+from services.poller.budget import Spent
 from services.poller.kinds import OBJECTS, Kind
 from services.poller.publishing.changes import Known, Seen
 from services.poller.reading.capabilities import Capabilities
@@ -107,6 +108,16 @@ def missing_permission(found: Capabilities) -> str | None:
     """Why a key that lacks a permission cannot answer; None where it can."""
     missing = [OBJECTS[kind].permission for kind in NEEDED if not found.can_read(kind)]
     return f"the key lacks the permission “{missing[0]}: Read”" if missing else None
+
+
+def used_up(spent: Spent | None) -> str:
+    """Why nothing is read once the day's fresh reads are used up; `spent` as the meter says it of all single things."""
+    if spent is None or not spent.of_window:
+        return "today's reads of single things are used up; more are allowed tomorrow"
+    return (
+        "today's fresh reads are used up: a few are allowed again tomorrow, and as many as usual from"
+        f" {spent.until:%-d %B}, since the reads of 30 days are spent until then"
+    )
 
 
 def lists_of(customer_id: str, found: Capabilities) -> tuple[Query, ...]:

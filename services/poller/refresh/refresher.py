@@ -24,6 +24,7 @@ from services.poller.refresh.core import (
     missing_permission,
     still_to_read,
     unreadable,
+    used_up,
 )
 from services.poller.refresh.queue import answer, asked_of
 from services.poller.session import Session
@@ -78,7 +79,7 @@ class Refresher:
         if reason := missing_permission(found):
             raise Unreadable(reason)
         if self.session.meter.focused_left < LEAST_READS:
-            raise Unreadable("today's reads of single things are used up; more are allowed tomorrow")
+            raise Unreadable(used_up(self.session.meter.spent))
         seen: list[Seen] = []
         try:
             for query in lists_of(wanted.customer_id, found):

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from services.poller.budget import Spent
 from services.poller.kinds import Kind
 from services.poller.reading.capabilities import Capabilities
 from services.poller.reading.queries import PAGE, Query
@@ -277,16 +278,19 @@ FINDS: Mapping[str, str] = {
 }
 
 
-def slowed(left_out: tuple[str, ...], *, singles_spent: bool = False) -> str | None:
-    """What the card says when the read budget slows the poller: calls that were left out, and whether today's reads of
+def slowed(left_out: tuple[str, ...], *, singles_spent: Spent | None = None) -> str | None:
+    """What the card says when the read budget slows the poller: calls that were left out, and until when reads of
     single things are used up."""
     said: list[str] = []
     if left_out:
         named = ", ".join(FINDS[letter] for letter in left_out)
         said.append(f"To stay within Stripe's read allowance, these are looked at less often for now: {named}.")
     if singles_spent:
+        until = f"The reads of single things of 30 days are used up until {singles_spent.until:%-d %B}"
+        which = until if singles_spent.of_window else "Today's reads of single things are used up"
         said.append(
-            "Today's reads of single things are used up, to stay within Stripe's read allowance: what needs one (the"
-            " invoice of a charge, the subscription of an invoice) is seen later than usual, when its list comes by."
+            f"{which}, to stay within"
+            " Stripe's read allowance: what needs one (the invoice of a charge, the subscription of an invoice) is seen"
+            " later than usual, when its list comes by."
         )
     return " ".join(said) or None

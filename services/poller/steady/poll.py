@@ -10,7 +10,7 @@ import stripe
 
 from runtime.database import Connection
 from runtime.logs import get_logger
-from services.poller.budget import kept
+from services.poller.budget import Spent, kept
 from services.poller.connecting.connect import probe
 from services.poller.kinds import KINDS, Kind
 from services.poller.publishing.changes import Changed, Outcome, Seen
@@ -65,12 +65,12 @@ log = get_logger(__name__)
 
 @dataclass
 class Polled:
-    """What a poll did: list calls made, calls left out for the budget, whether today's reads of single things are used
-    up, and whether the key or the server lacks something that it had."""
+    """What a poll did: list calls made, calls left out for the budget, until when reads of single things are used up,
+    and whether the key or the server lacks something that it had."""
 
     list_calls: int = 0
     left_out: tuple[str, ...] = ()
-    singles_spent: bool = False
+    singles_spent: Spent | None = None
     abilities_changed: bool = False
     sizes: Sizes = field(default_factory=Sizes)
 
@@ -107,7 +107,7 @@ class Poll:
         if tier in ONE_CALL and self._attempted and "A" not in extras and session.meter.timed_left:
             await self._read_all(("A",), known, sizes, tier, extra=True)
             await self._look_closer(min(room, session.meter.timed_left))
-        self._result.singles_spent = not session.meter.timed_left
+        self._result.singles_spent = session.meter.spent
         return self._result
 
     async def _sizes(self, tick: int) -> Sizes:

@@ -12,9 +12,11 @@ from services.poller.budget import (
     POLLS_A_DAY,
     Meter,
     Reads,
+    Spent,
     allowed_reads,
     focused_a_day,
     kept,
+    kept_for_refreshes,
 )
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -77,7 +79,8 @@ def test_a_window_of_polls_stays_within_what_is_allowed(first_sync: int, transac
         meter.days[today] = before
         calls = min(wanted, meter.calls_affordable())
         meter.days[today] = replace(before, lists=calls * POLLS_A_DAY)
-        assert meter.used <= max(meter.allowed, POLLS_A_DAY * 30 + first_sync)
+        reserved = (POLLS_A_DAY + kept_for_refreshes(meter.allowed)) * 30
+        assert meter.used <= max(meter.allowed, reserved + first_sync)
 
 
 def test_an_account_in_good_standing_makes_all_its_calls() -> None:
@@ -105,11 +108,30 @@ def test_some_of_a_days_focused_reads_are_kept_for_fresh_reads_that_are_asked_fo
     while meter.timed_left:
         meter.count("focused", START)
     left = meter.focused_left
-    assert left == focused_a_day(FLOOR) // KEPT_FOR_REFRESHES
+    assert left == kept_for_refreshes(FLOOR) == focused_a_day(FLOOR) // KEPT_FOR_REFRESHES
     while meter.focused_left:
         meter.count("refresh", START)
     assert meter.timed_left == 0
     assert meter.days[START.date()].focused == focused_a_day(FLOOR)
+
+
+@given(first_sync=st.integers(0, 20_000), timed=st.integers(0, 200), ahead=st.integers(0, 29))
+def test_what_is_kept_for_fresh_reads_is_there_on_every_day_whatever_a_first_sync_took(
+    first_sync: int, timed: int, ahead: int
+) -> None:
+    meter = Meter(days={TODAY: Reads(others=first_sync)}, today=TODAY + timedelta(days=ahead))
+    for _ in range(min(timed, meter.timed_left)):
+        meter.count("focused", START + timedelta(days=ahead))
+    assert meter.focused_left >= kept_for_refreshes(FLOOR)
+
+
+def test_it_is_told_until_when_reads_of_single_things_are_used_up() -> None:
+    tomorrow = TODAY + timedelta(days=1)
+    assert Meter(today=TODAY).spent is None
+    of_day = Meter(days={TODAY: Reads(focused=focused_a_day(FLOOR))}, today=TODAY)
+    assert of_day.spent == Spent(tomorrow, of_window=False)
+    of_window = Meter(days={TODAY - timedelta(days=10): Reads(others=1_000)}, today=TODAY)
+    assert of_window.spent == Spent(TODAY + timedelta(days=20), of_window=True)
 
 
 def test_when_the_surplus_is_spent_all_pollers_of_an_account_together_make_one_call_per_five_minutes() -> None:

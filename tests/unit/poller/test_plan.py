@@ -1,9 +1,12 @@
 """Which calls a poll makes."""
 
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.poller.budget import Spent
 from services.poller.kinds import KINDS
 from services.poller.reading.capabilities import Capabilities
 from services.poller.steady.plan import (
@@ -165,9 +168,12 @@ def test_what_is_looked_at_less_often_is_named() -> None:
     said = slowed(("G", "C"))
     assert said is not None
     assert "open invoices" in said
-    spent = slowed((), singles_spent=True)
+    spent = slowed((), singles_spent=Spent(date(2026, 1, 2), of_window=False))
     assert spent is not None
     assert "Today's reads of single things are used up" in spent
+    of_window = slowed((), singles_spent=Spent(date(2026, 1, 21), of_window=True))
+    assert of_window is not None
+    assert "of 30 days are used up until 21 January" in of_window
 
 
 def test_the_turn_of_disputes_goes_to_others_where_they_may_not_be_read() -> None:

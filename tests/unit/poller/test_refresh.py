@@ -1,7 +1,7 @@
 """What a fresh read of a customer reads, and what is answered."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -12,6 +12,7 @@ from pipeline.records import Record
 from schemas.catalogue import STRIPE_REFRESH_REQUEST
 from schemas.envelope import Envelope
 from schemas.events.stripe import RefreshRequest
+from services.poller.budget import Spent
 from services.poller.kinds import KINDS
 from services.poller.publishing.changes import Known
 from services.poller.reading.capabilities import Capabilities
@@ -26,6 +27,7 @@ from services.poller.refresh.core import (
     missing_permission,
     still_to_read,
     unreadable,
+    used_up,
     why_not_read,
 )
 from services.poller.refresh.requests import RefreshRequests
@@ -110,6 +112,11 @@ def test_a_key_without_the_permissions_cannot_answer() -> None:
     assert missing_permission(FULL) is None
     assert "Invoices: Read" in str(missing_permission(FULL.without("invoice")))
     assert "Subscriptions: Read" in str(missing_permission(FULL.without("subscription")))
+
+
+def test_who_asks_is_told_whether_the_day_or_the_window_is_spent() -> None:
+    assert "tomorrow" in used_up(Spent(date(2026, 1, 2), of_window=False))
+    assert "as many as usual from 21 January" in used_up(Spent(date(2026, 1, 21), of_window=True))
 
 
 def test_a_refusal_names_no_versions() -> None:
