@@ -27,8 +27,10 @@ from services.poller.reading.transport import StripeAddress, open_client
 from services.poller.settings import Settings
 from services.poller.status import update_status
 from services.poller.steady.follow import PUT_OFF, next_due
-from services.poller.store import fold_reads, put_off, reads_by_day, subjects_of, transactions_of_window
+from services.poller.store import fold_reads, mark_gone, put_off, reads_by_day, subjects_of, transactions_of_window
 
+NOT_THERE = (404, "resource_missing")
+"""How Stripe answers for an object that it does not know; for an address that it does not know there is no code."""
 NOTHING_KNOWN = Capabilities(permissions={})
 log = get_logger(__name__)
 
@@ -98,18 +100,23 @@ class Session:
         return await self.publisher.commit(seen, *effects)
 
     async def read_alone(self, kind: Kind, object_id: str) -> Outcome:
-        """Read and commit one object; one that cannot be read is put off, so that it is not tried at every poll."""
+        """Read and commit one object; one that cannot be read is put off, so that it is not tried at every poll, and
+        one that Stripe does not know any more is left alone. A record is Stripe's bytes, so there is none of that."""
         now = self.server_now()
         until: int | None = now + PUT_OFF
 
         def later(conn: Connection) -> None:
             put_off(conn, self.connection_id, [object_id], now=now, until=until)
 
+        def leave_alone(conn: Connection) -> None:
+            mark_gone(conn, self.connection_id, object_id)
+
         try:
             seen = await self.reader.single(kind, object_id, purpose="focused")
         except (stripe.PermissionError, stripe.InvalidRequestError, UnreadableAnswer) as error:
             log.warning("an object cannot be read", kind=kind, error=type(error).__name__)
-            return await self.commit((), later)
+            gone = isinstance(error, stripe.InvalidRequestError) and (error.http_status, error.code) == NOT_THERE
+            return await self.commit((), leave_alone if gone else later)
         until = next((next_due(one.object, seen_at=now) for one in seen if one.object.id == object_id), None)
         return await self.commit(seen, later)
 

@@ -139,6 +139,11 @@ def put_off(conn: Connection, connection_id: str, ids: Sequence[str], *, now: in
     conn.execute(statement("put_off"), columns)
 
 
+def mark_gone(conn: Connection, connection_id: str, object_id: str) -> None:
+    """Stripe does not know this object any more: it is not read alone again until a read shows it after all."""
+    conn.execute(statement("mark_gone"), {"connection_id": connection_id, "object_id": object_id})
+
+
 @dataclass(frozen=True, slots=True)
 class Created:
     """A range of creation, in Unix seconds of Stripe's clock: above the one and up to and including the other."""

@@ -13,10 +13,10 @@ ON CONFLICT (connection_id, object_id) DO UPDATE SET
     fingerprint = EXCLUDED.fingerprint, version = EXCLUDED.version, last_id = EXCLUDED.last_id,
     seen_version = EXCLUDED.seen_version, seen_closed = EXCLUDED.seen_closed,
     created = coalesce(EXCLUDED.created, objects.created), status = EXCLUDED.status,
-    deleted = EXCLUDED.deleted, due_at = EXCLUDED.due_at
+    deleted = EXCLUDED.deleted, due_at = EXCLUDED.due_at, gone = false
 
 -- name: touch_objects
-UPDATE objects SET seen_version = row.seen_version, seen_closed = row.seen_closed
+UPDATE objects SET seen_version = row.seen_version, seen_closed = row.seen_closed, gone = false
 FROM unnest(%(ids)s::text[], %(seen_versions)s::bigint[], %(seen_closed)s::bigint[])
      AS row (object_id, seen_version, seen_closed)
 WHERE objects.connection_id = %(connection_id)s AND objects.object_id = row.object_id
@@ -36,8 +36,12 @@ SELECT coalesce(sum(succeeded), 0) FROM transaction_days WHERE connection_id = %
 
 -- name: due_objects
 SELECT object_id, kind FROM objects
-WHERE connection_id = %(connection_id)s AND due_at <= %(now)s AND NOT deleted AND kind = ANY(%(kinds)s)
+WHERE connection_id = %(connection_id)s AND due_at <= %(now)s AND NOT deleted AND NOT gone AND kind = ANY(%(kinds)s)
 ORDER BY due_at LIMIT %(limit)s
+
+-- name: mark_gone
+UPDATE objects SET gone = true, due_at = NULL
+WHERE connection_id = %(connection_id)s AND object_id = %(object_id)s
 
 -- name: put_off
 UPDATE objects SET due_at = %(until)s::bigint
