@@ -26,7 +26,10 @@ class MrrMovement(Event):
     corrects: str | None = Field(default=None, description="A correction: the movement it cancels or amends.")
     subscriptions: tuple[str, ...] = Field(default=(), description="The subscriptions that caused it.")
     detail: dict[str, Any] = Field(default_factory=dict, description="The items and the steps of their valuation.")
-    basis: Literal["subscription", "invoice", "identify"] = "subscription"
+    basis: Literal["subscription", "invoice", "identify", "unknown"] = Field(
+        default="subscription",
+        description="By what was valued that changed, the least sure; `unknown`: something could not be valued yet.",
+    )
     reconstructed: bool = Field(default=False, description="From before the connection, derived from dates.")
-    policy_version: str
+    policy_version: str = Field(description="The policy under which it was told; see the kind `policy` for switches.")
     source: Source | None = Field(default=None, description="The record behind it; null where a timer is.")

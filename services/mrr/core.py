@@ -23,7 +23,6 @@ from services.mrr.facts import Fact, UserFact, merge_fact
 from services.mrr.in_force import Cause, InForce
 from services.mrr.ledger import ItemShare, Ledger, Row, ledger
 from services.mrr.timeline import Facts
-from services.mrr.valuation import Basis
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -132,7 +131,7 @@ class _Writer:
             mrr_after=row.after,
             subscriptions=row.subscriptions,
             detail={"items": [encode_item(item, self.state.subject) for item in items]},
-            basis=_published(row.basis),
+            basis=row.basis,
             reconstructed=row.cause.reconstructed,
             policy_version=row.policy,
             source=source_of(row.cause, self.state.subject),
@@ -183,11 +182,6 @@ def source_of(cause: Cause, subject: str) -> Source:
 
 def _own_partition(subject: str) -> int:
     return partition_of(subject, MRR_MOVEMENT.partitions)
-
-
-def _published(basis: Basis) -> str:
-    """How the contract of the topic names a basis: what could not be valued has the subscription's, and its steps."""
-    return "subscription" if basis == "unknown" else basis
 
 
 def encode_item(item: ItemShare, subject: str) -> dict[str, Any]:

@@ -1,0 +1,5 @@
+-- What a row claims of itself, said exactly.
+
+COMMENT ON COLUMN analytics.mrr_movements.basis IS 'By what it was valued, the least sure of the subscriptions that changed: subscription; invoice where something could only be valued from an invoice; unknown where something could not be valued yet, or only with a discount or a tax left in (the steps in detail say what); identify where the product tells the MRR.';
+COMMENT ON COLUMN analytics.mrr_movements.detail IS 'items: [{subscription, item, price, quantity, exact (a fraction of minor units a month), mrr (its share in whole minor units), basis, steps, records (those it was read from, as topic/partition/offset)}], which add up to mrr_after.';
+COMMENT ON COLUMN analytics.mrr_movements.policy_version IS 'The policy under which the row was told. A row that another policy would tell alike is not told again, so where a policy counts from an earlier day its rows may name the one before: which policy counts on a day is what the rows of kind policy and the decisions say.';
