@@ -21,7 +21,7 @@ from services.poller.kinds import KINDS
 from services.poller.lease import Lease, Release
 from services.poller.publishing.publish import Identity, Publisher
 from services.poller.reading.calls import asked_to_wait
-from services.poller.reading.failures import Action, explain
+from services.poller.reading.failures import Action, Failing, explain
 from services.poller.reading.limits import full_jitter
 from services.poller.reading.reader import Reader
 from services.poller.reading.transport import StripeAddress
@@ -99,12 +99,22 @@ class Work:
             await Refresher(session).run()
             if lease.next_at > self.shell.clock.now():
                 return await self._left_as_it_was(session)
-            if lease.tick % REPROBE_EVERY == 0 and await newly_able(reader):
+            able = reader.capabilities.any_readable
+            if (lease.tick % REPROBE_EVERY == 0 or not able) and await newly_able(reader):
                 return self._leave(lease, phase="validating", wait=0.0)
-            polled = await Poll(session).run()
+            polled = await self._polled(session, kind)
             if polled.abilities_changed:
                 await self._remember_abilities(session, kind)
             return await self._left_live(session, polled)
+
+    async def _polled(self, session: Session, kind: AcceptedKey) -> Polled:
+        try:
+            if session.reader.capabilities.any_readable:
+                return await Poll(session).run()
+        except AbilitiesChanged:
+            log.info("nothing can be read", connection_id=session.connection_id)
+        await self._remember_abilities(session, kind)
+        raise NothingLeft(UNABLE)
 
     async def _sync(self, session: Session, kind: AcceptedKey) -> None:
         """The first sync, planned anew whenever a list is refused because the key gives something else than before."""
@@ -143,8 +153,19 @@ class Work:
                 "reason": slowed(polled.left_out, singles_spent=polled.singles_spent),
                 "customers_counted": polled.sizes.customers,
             }
+            if polled.failure is not None:
+                columns |= self._told(session, polled.failure)
         await session.say(**columns)
-        return Release(phase="live", synced=True, tick=session.lease.tick + 1, next_at=next_at)
+        left = Release(phase="live", synced=True, tick=session.lease.tick + 1, next_at=next_at)
+        if polled is None or polled.failure is None or polled.list_calls:
+            return left
+        return replace(self._again(session.lease), tick=left.tick)  # whatever this turn's list is, others have theirs
+
+    def _told(self, session: Session, error: Failing) -> dict[str, object]:
+        """What the card says of a list that failed while others were read."""
+        failure = explain(error, base=session.reader.caller.address.base)
+        log.warning("failed in part", connection_id=session.connection_id, failure=failure.label)
+        return {"reason": failure.sentence, "remedy": failure.remedy, "last_error": failure.sentence}
 
     async def _left_as_it_was(self, session: Session) -> Release:
         """Only fresh reads were asked for: the next poll is when it was to be."""

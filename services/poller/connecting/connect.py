@@ -6,7 +6,7 @@ MRR needs and the searches are probed side by side. Where the first call told no
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -98,7 +98,8 @@ async def probe(reader: Reader) -> Probed:
     lists = listing.result()
     permissions: dict[str, Permission] = {each.kind: each.permission for each in lists}
     refused = alike(f"{each.kind}:{path}" for each in lists for path in sorted(each.refused))
-    found = Capabilities(permissions, refused, tuple(kind for kind in searching.result() if kind))
+    searchable = tuple(kind for kind in searching.result() if kind)
+    found = Capabilities(permissions, refused, searchable, reader.caller.other_version)
     return Probed(
         found,
         newest=max((at for each in lists if (at := each.newest) is not None), default=None),
@@ -152,7 +153,32 @@ async def _probe_list(reader: Reader, kind: Kind) -> _Listed:
         if not WANTED[kind]:
             return _Listed(kind, "missing", refused_account=_named_by(error))
         return await _probe_apart(reader, kind)
-    return _Listed(kind, "granted", objects=read.page.listed)
+    lost = frozenset(path for one in read.page.listed for path in lost_expansions(kind, msgspec.json.decode(one.raw)))
+    return _Listed(kind, "granted", lost, read.page.listed)
+
+
+def lost_expansions(kind: Kind, content: object) -> frozenset[str]:
+    """Expansions that were asked for and did not come, without a word: there are ids where objects should be, or
+    nothing where Stripe gives a list only to who asks for it."""
+    return frozenset(
+        path
+        for path in WANTED[kind]
+        for value in _values_at(content, path.split("."))
+        if isinstance(value, str) or (value is None and path.endswith("payments"))
+    )
+
+
+def _values_at(value: object, path: Sequence[str]) -> Iterator[object]:
+    """What is at a path, through lists."""
+    if isinstance(value, dict) and value.get("object") == "list":
+        value = value.get("data")
+    if isinstance(value, list):
+        for each in value:
+            yield from _values_at(each, path)
+    elif not path:
+        yield value
+    elif isinstance(value, dict):
+        yield from _values_at(value.get(path[0]), path[1:])
 
 
 async def _probe_apart(reader: Reader, kind: Kind) -> _Listed:

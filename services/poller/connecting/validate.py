@@ -22,7 +22,6 @@ from services.poller.errors import Stopped
 from services.poller.first_sync.shards import plan_missed
 from services.poller.kinds import KINDS, OBJECTS
 from services.poller.lease import Lease
-from services.poller.reading.calls import API_VERSION
 from services.poller.reading.capabilities import Capabilities, gained, warnings
 from services.poller.reading.failures import EDIT_KEY
 from services.poller.reading.reader import Reader
@@ -35,7 +34,8 @@ log = get_logger(__name__)
 
 
 async def validate(shell: Shell, lease: Lease, reader: Reader, kind: AcceptedKey, keyring: Keyring) -> Lease | None:
-    """The lease with what was learnt of the account, in the phase that follows; None where its key went to the connection that is there already.
+    """The lease with what was learnt of the account, in the phase that follows; None where its key went to the
+    connection that is there already.
 
     Raises the SDK's exceptions, UnreadableAnswer, and Stopped where the key may read nothing that is needed.
     """
@@ -104,8 +104,7 @@ def _plan_missed(conn: Connection, shell: Shell, lease: Lease, learnt: leases.Le
 
 async def say_abilities(shell: Shell, lease: Lease, reader: Reader, kind: AcceptedKey) -> None:
     """Show what the key may read, what does not work without the rest, and what other connections mean for it."""
-    found, echoed = reader.capabilities, reader.caller.echoed
-    other = echoed if echoed not in {None, API_VERSION} else None
+    found, other = reader.capabilities, reader.caller.other_version
     neighbours = await shell.outside.run(lambda conn: leases.neighbours(conn, lease))
     said = warnings(found, key_is_secret=kind.kind == "secret", other_version=other)
     said += beside(lease.account_id, lease.livemode, neighbours)

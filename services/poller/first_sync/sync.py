@@ -164,6 +164,8 @@ class FirstSync:
             self._looked += 1
             reader = self._session.reader
             found = (await probe(reader)).capabilities
+            if self._session.lease.synced:
+                found = found.no_more_than(reader.capabilities)
             if found != reader.capabilities:
                 reader.capabilities = found
                 raise AbilitiesChanged("what the key may read has changed")

@@ -2,9 +2,11 @@
 
 import asyncio
 import random
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from time import monotonic
 from urllib.parse import parse_qsl
 
@@ -19,6 +21,7 @@ from services.poller.audit.asked import Asked
 from services.poller.budget import Meter
 from services.poller.errors import UnreadableAnswer
 from services.poller.reading.limits import Limits, full_jitter
+from services.poller.reading.network import CertificateRefused
 from services.poller.reading.pages import looks_like
 from services.poller.reading.transport import StripeAddress
 
@@ -29,7 +32,12 @@ LONGEST_ASKED = 30.0
 """Seconds that a request waits where an answer asks for a pause: who asks for a longer one is not asked again by it,
 and the connection is left alone for so long."""
 LONGEST_KEPT = 3600.0
+SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 FORGOTTEN_HEADERS = frozenset({"user-agent", "x-stripe-client-user-agent", "x-stripe-client-telemetry"})
+
+
+class NotTrusted(stripe.APIConnectionError):
+    """No connection, since the certificate there is not trusted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +50,8 @@ class CallMade(Asked):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. An error's body has everything masked that looks like a key."""
+    """What came back. An error's body has everything masked that looks like a key; `whole`: a body that is no error is
+    JSON from its beginning to its end."""
 
     status: int
     body: bytes
@@ -50,6 +59,7 @@ class Answer:
     version: int
     closed: int
     observed_at: datetime
+    whole: bool
 
 
 class Versions:
@@ -88,6 +98,11 @@ class Caller:
         self.echoed: str | None = None
         self._under_way = 0
         self._room = asyncio.Condition()
+
+    @property
+    def other_version(self) -> str | None:
+        """The API version of the last answer, where it is not the one asked for."""
+        return None if self.echoed == API_VERSION else self.echoed
 
     async def fetch(self, url: str, headers: Mapping[str, str], *, purpose: str) -> Answer:
         """The answer to a GET, whatever its status; passing faults are tried again a few times.
@@ -132,14 +147,18 @@ class Caller:
         version, at, began = self.versions.draw(), self.clock.now(), monotonic()
         self.meter.count(purpose, at)
         status, error, request_id, body = None, None, None, b""
+        objects: int | None = 0
         try:
             response = await self.client.get(url, headers=_own(headers))
             status, request_id = response.status_code, response.headers.get("request-id")
             self.echoed = response.headers.get("stripe-version", self.echoed)
             body = response.content if status < 400 else redact(response.text).encode()
-            error = _error_label(status, body)
+            objects = _count(status, body)
+            error = looks_like(body) if objects is None else _error_label(status, body)
         except httpx.HTTPError as failure:
             error = type(failure).__name__
+            if isinstance(failure, CertificateRefused):
+                raise NotTrusted(_reason(failure), should_retry=True) from None
             raise stripe.APIConnectionError(_reason(failure), should_retry=True) from None
         finally:
             self.audit(
@@ -153,7 +172,7 @@ class Caller:
                     error=error,
                     request_id=request_id,
                     milliseconds=round((monotonic() - began) * 1000),
-                    objects=_count(status, body),
+                    objects=objects or 0,
                     reads_used=self.meter.used,
                     reads_allowed=self.meter.allowed,
                 )
@@ -162,7 +181,8 @@ class Caller:
             raise UnreadableAnswer(f"it redirects elsewhere (HTTP {status}), which is not followed")
         if status == 429:
             self.limits.limited(endpoint, response.headers.get("stripe-rate-limited-reason", ""), monotonic())
-        return Answer(status, body, response.headers, version, self.versions.upcoming, at + self.clock_offset)
+        closed, observed_at = self.versions.upcoming, at + self.clock_offset
+        return Answer(status, body, response.headers, version, closed, observed_at, objects is not None)
 
 
 def _own(headers: Mapping[str, str]) -> dict[str, str]:
@@ -172,7 +192,10 @@ def _own(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _passes(answer: Answer) -> bool:
-    """Whether another attempt may succeed; where Stripe says so itself, that counts."""
+    """Whether another attempt may succeed; where Stripe says so itself, that counts. A web page or half an answer in
+    the place of a good one is a proxy's, or a server's that is being restarted."""
+    if not answer.whole:
+        return True
     said = answer.headers.get("stripe-should-retry")
     if said in {"true", "false"}:
         return said == "true" and answer.status >= 400
@@ -184,12 +207,25 @@ def asked_to_wait(headers: Mapping[str, str]) -> float:
 
     Stripe sends no Retry-After at present, other servers do.
     """
-    text = headers.get("retry-after", "")
-    return min(float(text), LONGEST_KEPT) if text.isdecimal() else 0.0
+    text = headers.get("retry-after", "").strip()
+    seconds = float(text) if SECONDS.fullmatch(text) else _seconds_until(text, headers.get("date", ""))
+    return min(max(seconds, 0.0), LONGEST_KEPT)
+
+
+def _seconds_until(text: str, date: str) -> float:
+    """Seconds until an HTTP date by the answer's own, or by the machine's clock; 0 where it is none."""
+    try:
+        until = parsedate_to_datetime(text)
+        now = parsedate_to_datetime(date) if date else datetime.now(UTC)
+        return (until - now).total_seconds()
+    except (TypeError, ValueError):
+        return 0.0
 
 
 def _reason(failure: httpx.HTTPError) -> str:
     match failure:
+        case CertificateRefused():
+            return "its TLS certificate is not trusted, or is another's"
         case httpx.ConnectTimeout() | httpx.ConnectError():
             return "nothing answers there"
         case httpx.TimeoutException():
@@ -215,13 +251,16 @@ class _Error(msgspec.Struct):
     error: _ErrorBody
 
 
-def _count(status: int | None, body: bytes) -> int:
-    if status is None or status >= 300:
+def _count(status: int, body: bytes) -> int | None:
+    """How many objects an answer has; None where it ought to be JSON and is not."""
+    if status >= 300:
         return 0
     try:
         found = msgspec.json.decode(body, type=_Counted)
-    except msgspec.DecodeError:
+    except msgspec.ValidationError:
         return 0
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
     return 1 if found.data is None else len(found.data)
 
 

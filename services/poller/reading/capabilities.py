@@ -5,11 +5,11 @@ every use has its fallback, and what does not work without something is said in 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from schemas.stripe.keys import FULL_ACCESS_WARNING
-from services.poller.kinds import OBJECTS, Kind
+from services.poller.kinds import CHILDREN, OBJECTS, Kind
 from services.poller.reading.pages import Belonging
 from services.poller.reading.queries import Query
 
@@ -39,16 +39,21 @@ WITHOUT_EXPANSION: dict[str, str] = {
     "discounts": "discounts of subscriptions cannot be read here, so MRR takes them from the latest invoice",
     "items.data.discounts": "discounts of single items cannot be read here, so MRR takes them from the latest invoice",
     "payments": "payments of invoices cannot be read here, so a charge is matched with its invoice later",
+    "customer": "customers cannot be read with their subscriptions here, so a change of one is seen later",
+    "latest_invoice": "invoices cannot be read with their subscriptions here, so a failed renewal is seen later",
+    "payment_intent": "payment intents cannot be read with their charges here, so they are seen later",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What was found. `refused` names expansions as `kind:path`; `searchable` the searches that answer."""
+    """What was found. `refused` names expansions as `kind:path`; `searchable` the searches that answer;
+    `other_version` is the API version that the server answers in where it is not the one asked for."""
 
     permissions: dict[str, Permission]
     refused: tuple[str, ...] = ()
     searchable: tuple[str, ...] = ()
+    other_version: str | None = None
 
     def can_read(self, kind: Kind) -> bool:
         return self.permissions.get(kind) == "granted"
@@ -76,12 +81,23 @@ class Capabilities:
         return Query(kind, filters=dict(filters or {}), expand=self.expansions(kind), search=search)
 
     def without(self, kind: Kind) -> "Capabilities":
-        """The same, after a read of this kind was forbidden."""
-        return Capabilities({**self.permissions, kind: "missing"}, self.refused, self.searchable)
+        """The same, where this kind cannot be read."""
+        return replace(self, permissions={**self.permissions, kind: "missing"})
+
+    def no_more_than(self, before: "Capabilities") -> "Capabilities":
+        """The same, less what it gives more than before: what was missed of that is read when it is validated."""
+        return replace(
+            self,
+            permissions={
+                kind: was if was != "granted" else self.permissions[kind] for kind, was in before.permissions.items()
+            },
+            refused=tuple(dict.fromkeys((*before.refused, *self.refused))),
+            searchable=tuple(kind for kind in self.searchable if kind in before.searchable),
+        )
 
     def without_search(self) -> "Capabilities":
         """The same, after a search was refused that was answered before: lists take its place."""
-        return Capabilities(self.permissions, self.refused)
+        return replace(self, searchable=())
 
 
 def gained(before: Capabilities, now: Capabilities) -> frozenset[Kind]:
@@ -113,7 +129,7 @@ def warnings(found: Capabilities, *, key_is_secret: bool, other_version: str | N
             said.append(f"The permission “{OBJECTS[kind].permission}: Read” is missing: {text}.")
     for path in found.refused:
         field = path.partition(":")[2]
-        if lost := WITHOUT_EXPANSION.get(field):
+        if (lost := WITHOUT_EXPANSION.get(field)) and (field not in CHILDREN or found.can_read(CHILDREN[field])):
             said.append(f"{lost[0].upper()}{lost[1:]}.")
     if not found.searchable:
         said.append("This account has no search; counting and finding cancellations take a little longer.")

@@ -12,9 +12,12 @@ from runtime.database import Connection
 from runtime.logs import get_logger
 from services.poller.budget import Spent, kept
 from services.poller.connecting.connect import probe
+from services.poller.errors import AbilitiesChanged, UnreadableAnswer
 from services.poller.kinds import KINDS, Kind
 from services.poller.publishing.changes import Changed, Outcome, Seen
 from services.poller.publishing.publish import Effect
+from services.poller.reading.capabilities import Capabilities
+from services.poller.reading.failures import Failing
 from services.poller.reading.queries import Query
 from services.poller.reading.reader import PageRead
 from services.poller.session import Session
@@ -66,17 +69,20 @@ log = get_logger(__name__)
 @dataclass
 class Polled:
     """What a poll did: list calls made, calls left out for the budget, until when reads of single things are used up,
-    and whether the key or the server lacks something that it had."""
+    whether the key or the server gives something else than before, and the first failure of those after which the rest
+    was read all the same."""
 
     list_calls: int = 0
     left_out: tuple[str, ...] = ()
     singles_spent: Spent | None = None
     abilities_changed: bool = False
+    failure: Failing | None = None
     sizes: Sizes = field(default_factory=Sizes)
 
 
 class Poll:
-    """One poll. Raises what stops it; what was committed until then stays."""
+    """One poll. Raises what stops it; what was committed until then stays. AbilitiesChanged says that the key may read
+    nothing any more. A list that fails where the server answers others stops only itself: its cursor stays."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -108,6 +114,7 @@ class Poll:
             await self._read_all(("A",), known, sizes, tier, extra=True)
             await self._look_closer(min(room, session.meter.timed_left))
         self._result.singles_spent = session.meter.spent
+        self._look_at_version()
         return self._result
 
     async def _sizes(self, tick: int) -> Sizes:
@@ -136,11 +143,20 @@ class Poll:
                 if call.query.search is not None:
                     self._without_search()
                     await self._read_all((wanted,), known, sizes, tier, extra=extra)
-                elif isinstance(error, stripe.PermissionError):
-                    await self._forbidden(call.query.kind)
+                elif isinstance(error, stripe.PermissionError) and await self._gives_less(than=found):
                     await self._read_all((wanted,), known, sizes, tier, extra=extra)
                 else:
-                    log.warning("a list cannot be read", call=letter, error=type(error).__name__)
+                    self._remember(error, call=letter)
+            except (stripe.APIError, UnreadableAnswer) as error:
+                self._remember(error, call=letter)
+
+    def _remember(self, error: stripe.StripeError | UnreadableAnswer, *, call: str) -> None:
+        """One list fails: the others are read, and the poll tells of it. Where none has answered the server is to be
+        left alone."""
+        log.warning("a list cannot be read", call=call, error=type(error).__name__)
+        if self._result.failure is not None and not self._result.list_calls:
+            raise error
+        self._result.failure = self._result.failure or error
 
     async def _read(self, call: Call, cursor: Cursor) -> None:
         """All pages of a call that this poll takes."""
@@ -196,17 +212,27 @@ class Poll:
         for kind, object_id in outcome.disputed:
             self._disputed[object_id] = kind
 
-    async def _forbidden(self, kind: Kind) -> None:
-        """The key lost a permission: that list is left alone from now on, the rest goes on.
+    async def _gives_less(self, *, than: Capabilities) -> bool:
+        """Whether the key lost a permission since a list was asked for: then that list is left alone, or asked for
+        less, and the rest goes on.
 
-        Which one it lost is looked at: a list is refused also for what it was to bring along of another kind.
+        Which one it lost is looked at, once in a poll: a list is refused also for what it was to bring along of another
+        kind, and a refusal may pass.
         """
-        before, self._result.abilities_changed = self._reader.capabilities, True
         if not self._probed:
-            self._probed = True
-            self._reader.capabilities = (await probe(self._reader)).capabilities
-        if self._reader.capabilities == before:
-            self._reader.capabilities = before.without(kind)
+            self._probed, before = True, self._reader.capabilities
+            self._reader.capabilities = (await probe(self._reader)).capabilities.no_more_than(before)
+            self._result.abilities_changed |= self._reader.capabilities != before
+        if not self._reader.capabilities.any_readable:
+            raise AbilitiesChanged("the key may read nothing any more")
+        return self._reader.capabilities != than
+
+    def _look_at_version(self) -> None:
+        """The server may answer in another version of the API than when the key was connected."""
+        caller, found = self._reader.caller, self._reader.capabilities
+        if caller.echoed is not None and caller.other_version != found.other_version:
+            self._reader.capabilities = replace(found, other_version=caller.other_version)
+            self._result.abilities_changed = True
 
     def _without_search(self) -> None:
         """The server refuses a search that it answered when the key was connected: its list is read from now on."""
@@ -220,11 +246,14 @@ class Poll:
     async def _look_closer(self, room: int) -> int:
         """Focused reads, at most `room` of them: news of charges first, then what follows of them and what is due.
         Gives the room that is left."""
-        for _ in range(FOLLOWED):
-            news, self._changed = self._changed, {}
-            room = await self._follow(news, room)
-            if not self._changed:
-                break
+        try:
+            for _ in range(FOLLOWED):
+                news, self._changed = self._changed, {}
+                room = await self._follow(news, room)
+                if not self._changed:
+                    break
+        except (stripe.APIError, UnreadableAnswer) as error:
+            self._remember(error, call="focused")
         return room
 
     async def _follow(self, news: dict[str, Changed], room: int) -> int:
@@ -287,14 +316,15 @@ class Poll:
         """The customer's invoices: those of a status however old they are, without one as far back as history goes.
         Where they cannot be read the poll goes on without them: their list shows them later."""
         filters = {"customer": customer} | ({"status": status} if status else {})
-        query: Query = self._reader.capabilities.query("invoice", filters=filters)
+        found = self._reader.capabilities
+        query: Query = found.query("invoice", filters=filters)
         if status is None:
             query = query.between(self._session.history_from, None)
         try:
             read = await self._reader.page(query, purpose="focused")
-        except stripe.PermissionError:
-            await self._forbidden("invoice")
-        except stripe.InvalidRequestError as error:
+        except (stripe.PermissionError, stripe.InvalidRequestError) as error:
+            if isinstance(error, stripe.PermissionError):
+                await self._gives_less(than=found)
             log.warning("a customer's invoices cannot be read", error=type(error).__name__)
         else:
             await self._commit(read.seen)
