@@ -39,6 +39,9 @@ FORGOTTEN_HEADERS = frozenset({"user-agent", "x-stripe-client-user-agent", "x-st
 class NotTrusted(stripe.APIConnectionError):
     """No connection, since the certificate there is not trusted."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(message, should_retry=True)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallMade(Asked):
@@ -158,7 +161,7 @@ class Caller:
         except httpx.HTTPError as failure:
             error = type(failure).__name__
             if isinstance(failure, CertificateRefused):
-                raise NotTrusted(_reason(failure), should_retry=True) from None
+                raise NotTrusted(_reason(failure)) from None
             raise stripe.APIConnectionError(_reason(failure), should_retry=True) from None
         finally:
             self.audit(

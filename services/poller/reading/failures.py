@@ -10,10 +10,16 @@ from enum import Enum
 import stripe
 
 from services.poller.errors import NothingLeft, PollerError, Refused, Stopped, UnreadableAnswer
+from services.poller.reading.calls import NotTrusted
 
 CREATE_KEY = "Create a restricted key at https://dashboard.stripe.com/apikeys and paste it here."
 EDIT_KEY = "Edit the key's permissions in Stripe."
 CHECK_ADDRESS = "Check the setting STRIPE_API_BASE."
+
+TRUST = (
+    "If a proxy of yours opens TLS connections, name the file with its CA certificate in SSL_CERT_FILE; else check"
+    " STRIPE_API_BASE, and this machine's clock and certificates."
+)
 
 
 class Action(Enum):
@@ -58,6 +64,7 @@ def _meaning(error: Failing, base: str) -> tuple[Action, str, str | None]:
             f"The server at {base} does not know this request.",
             CHECK_ADDRESS,
         ),
+        (NotTrusted, Action.BACK_OFF, f"{base} cannot be reached: {_cause(error)}.", TRUST),
         (stripe.APIConnectionError, Action.BACK_OFF, f"{base} cannot be reached: {_cause(error)}.", CHECK_ADDRESS),
         (UnreadableAnswer, Action.BACK_OFF, f"{base} does not answer as Stripe does: {error}.", CHECK_ADDRESS),
         (Refused, Action.STOP, f"{error}.", CHECK_ADDRESS),

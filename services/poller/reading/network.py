@@ -14,11 +14,16 @@ CONNECTIONS = 64
 IDLE_SECONDS = 30.0
 
 
+class CertificateRefused(httpx.ConnectError):
+    """Somebody answers there, with a certificate that this machine does not trust, or that is another's."""
+
+
 class Network(httpx.AsyncBaseTransport):
     """Sends a GET, whatever it is given: `transport.GetOnly` stands above it and says why nothing else is sent.
 
-    Certificates are verified by `context`; `proxy` is the address of one, None to go straight. A connection that the
-    server closed while nobody used it is replaced without a word.
+    An answer is whole within the request's read timeout, however evenly it drips. Certificates are verified by
+    `context`; `proxy` is the address of one, None to go straight. A connection that the server closed while nobody used
+    it is replaced without a word.
     """
 
     def __init__(self, *, context: ssl.SSLContext, proxy: str | None) -> None:
@@ -33,6 +38,8 @@ class Network(httpx.AsyncBaseTransport):
             raise httpx.ProxyError(str(error)) from error
         except aiohttp.ConnectionTimeoutError as error:
             raise httpx.ConnectTimeout(str(error)) from error
+        except aiohttp.ClientConnectorCertificateError as error:
+            raise CertificateRefused(str(error)) from error
         except aiohttp.ClientConnectorError as error:
             raise httpx.ConnectError(str(error)) from error
         except TimeoutError as error:
@@ -49,7 +56,7 @@ class Network(httpx.AsyncBaseTransport):
         async with self._opened().get(
             URL(str(request.url), encoded=True),
             headers=request.headers.multi_items(),
-            timeout=aiohttp.ClientTimeout(sock_connect=limits.get("connect"), sock_read=limits.get("read")),
+            timeout=aiohttp.ClientTimeout(total=limits.get("read"), sock_connect=limits.get("connect")),
             allow_redirects=False,
             proxy=self.proxy,
         ) as answer:

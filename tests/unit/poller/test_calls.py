@@ -16,6 +16,7 @@ from services.poller.reading.calls import API_VERSION, ATTEMPTS, LONGEST_ASKED, 
 from services.poller.reading.capabilities import warnings
 from services.poller.reading.failures import Action, Failure, explain
 from services.poller.reading.limits import ENDPOINT_PER_SECOND
+from services.poller.reading.network import CertificateRefused
 from services.poller.reading.queries import Query
 from services.poller.reading.sdk import OverOneTransport, read
 from tests.unit.poller import builders as make
@@ -119,8 +120,8 @@ FORBIDDEN = error("invalid_request_error", f"The provided key '{KEY}' does not h
         (says(429, error("invalid_request_error", "slow", code="rate_limit")), Action.BACK_OFF, "slow down", ATTEMPTS),
         (says(500, error("api_error", "oops")), Action.BACK_OFF, "fault", ATTEMPTS),
         (lambda _: httpx.Response(502, html="<html>Bad gateway"), Action.BACK_OFF, "HTML", ATTEMPTS),
-        (lambda _: httpx.Response(200, html="<!DOCTYPE html>"), Action.BACK_OFF, "HTML", 1),
-        (lambda _: httpx.Response(200, content=b'{"data": [{"id": "ch_1"'), Action.BACK_OFF, "in the middle", 1),
+        (lambda _: httpx.Response(200, html="<!DOCTYPE html>"), Action.BACK_OFF, "HTML", ATTEMPTS),
+        (lambda _: httpx.Response(200, content=b'{"data": [{"id": "ch_1"'), Action.BACK_OFF, "in the middle", ATTEMPTS),
         (says(200, {"hello": "world"}), Action.BACK_OFF, "another shape", 1),
         (says(301, {}, location="https://elsewhere.example"), Action.BACK_OFF, "redirects", 1),
     ],
@@ -178,10 +179,43 @@ def test_a_server_that_says_not_to_try_again_is_not_asked_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("3", 3.0), ("600", 600.0), ("90000", LONGEST_KEPT), ("", 0.0), ("soon", 0.0), ("-1", 0.0)]
+    ("text", "seconds"),
+    [
+        ("3", 3.0),
+        ("600", 600.0),
+        ("90000", LONGEST_KEPT),
+        ("", 0.0),
+        ("soon", 0.0),
+        ("-1", 0.0),
+        ("1.5", 1.5),
+        ("nan", 0.0),
+    ],
 )
 def test_a_pause_that_an_answer_asks_for_is_kept_within_bounds(text: str, seconds: float) -> None:
     assert asked_to_wait({"retry-after": text}) == seconds
+
+
+def test_a_pause_until_a_date_is_counted_from_the_answers_own_date() -> None:
+    noon = {"date": "Wed, 25 Nov 2026 12:00:00 GMT"}
+    assert asked_to_wait({"retry-after": "Wed, 25 Nov 2026 12:00:40 GMT", **noon}) == 40.0
+    assert asked_to_wait({"retry-after": "Wed, 25 Nov 2026 11:00:00 GMT", **noon}) == 0.0
+    assert asked_to_wait({"retry-after": "Wed, 25 Nov 2099 12:00:00 GMT"}) == LONGEST_KEPT
+
+
+def test_a_certificate_that_is_not_trusted_has_its_own_remedy() -> None:
+    def fail(_: httpx.Request) -> httpx.Response:
+        raise CertificateRefused("CERTIFICATE_VERIFY_FAILED")
+
+    failure = failure_of(Server(fail))
+    assert "certificate is not trusted" in failure.sentence
+    assert "SSL_CERT_FILE" in (failure.remedy or "")
+
+
+def test_half_an_answer_is_asked_for_again_and_its_audit_says_so() -> None:
+    answers = iter([httpx.Response(200, content=b'{"data": [{"id"'), httpx.Response(200, json=EMPTY)])
+    server = Server(lambda _: next(answers))
+    assert page_of(server).page.listed == ()
+    assert "in the middle" in str(server.made[0].error)
 
 
 def test_a_pause_that_is_asked_for_is_made(monkeypatch: pytest.MonkeyPatch) -> None:

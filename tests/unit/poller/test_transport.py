@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from services.poller.errors import Refused
-from services.poller.reading.network import Network
+from services.poller.reading.network import CertificateRefused, Network
 from services.poller.reading.transport import StripeAddress, open_client
 from tests.unit.poller.server import Server, says
 
@@ -174,7 +174,7 @@ def test_a_certificate_is_accepted_only_from_an_authority_that_is_known_or_named
     own_authority: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
-    with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+    with pytest.raises(CertificateRefused, match="CERTIFICATE_VERIFY_FAILED"):
         asyncio.run(_read_over_tls(own_authority))
     monkeypatch.setenv("SSL_CERT_FILE", str(own_authority))
     assert asyncio.run(_read_over_tls(own_authority)) == 200
@@ -214,6 +214,14 @@ async def _stops_in_its_body(writer: asyncio.StreamWriter) -> None:
     await writer.drain()
 
 
+async def _drips(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+    for _ in range(100):
+        writer.write(b" ")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+
+
 async def _is_packed(writer: asyncio.StreamWriter) -> None:
     body = gzip.compress(b'{"object": "list"}')
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -251,6 +259,7 @@ async def _read_from(behave: Behaving, *, path: str = "/v1/customers", proxy: bo
         (_ends_in_its_head, httpx.RemoteProtocolError),
         (_ends_in_its_body, httpx.RemoteProtocolError),
         (_stops_in_its_body, httpx.ReadTimeout),
+        (_drips, httpx.ReadTimeout),
     ],
 )
 def test_an_answer_that_is_none_is_told_apart_from_no_answer(behave: Behaving, failure: type[Exception]) -> None:
