@@ -21,8 +21,9 @@ exchange, and `mrr_daily_reported` one currency. For dbt there is [`sources.yml`
 of a day as it is known now, `mrr_as_known(day, at)` as it was known at an instant: what was reported on a day can be
 asked again after any correction, switch of policy or rebuild. What lies before the connection is `reconstructed`.
 
-**Test and live.** A connection is one Stripe account in one mode. An account that watches both has rows of both: add
-`WHERE connection_id = '…'`, or join a view that has `livemode`.
+**Test and live, several accounts.** A connection is one Stripe account in one mode, and what identify() tells has rows
+of its own under the workspace. So views of MRR have several rows per currency and day: sum them, and leave test mode
+out with `WHERE connection_id NOT IN (SELECT connection_id FROM connections_set_aside)`, as the questions below do.
 """
 
 
