@@ -27,7 +27,16 @@ from services.poller.reading.transport import StripeAddress, open_client
 from services.poller.settings import Settings
 from services.poller.status import update_status
 from services.poller.steady.follow import PUT_OFF, next_due
-from services.poller.store import fold_reads, mark_gone, put_off, reads_by_day, subjects_of, transactions_of_window
+from services.poller.store import (
+    Owner,
+    fence,
+    fold_reads,
+    mark_gone,
+    put_off,
+    reads_by_day,
+    subjects_of,
+    transactions_of_window,
+)
 
 NOT_THERE = (404, "resource_missing")
 """How Stripe answers for an object that it does not know; for an address that it does not know there is no code."""
@@ -122,13 +131,18 @@ class Session:
 
     async def say(self, **columns: object) -> None:
         """Change what the connection's card shows."""
-        await say(self.shell, self.connection_id, **columns)
+        await say(self.shell, self.lease.owner, **columns)
 
 
-async def say(shell: Shell, connection_id: str, **columns: object) -> None:
-    """Change what a connection's card shows."""
+async def say(shell: Shell, owner: Owner, **columns: object) -> None:
+    """Change what a connection's card shows; raises LeaseLost where the lease is another's."""
     now = shell.clock.now()
-    await shell.outside.run(lambda conn: update_status(conn, connection_id, now=now, **columns))
+
+    def write(conn: Connection) -> None:
+        fence(conn, owner)
+        update_status(conn, owner.connection_id, now=now, **columns)
+
+    await shell.outside.run(write)
 
 
 def meter_name(lease: Lease) -> str:

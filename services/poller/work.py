@@ -61,7 +61,11 @@ class Work:
             left = self._again(lease)
         except Exception as error:
             log.exception("an unforeseen fault", connection_id=lease.connection_id)
-            left = await self._unforeseen(lease, error)
+            try:
+                left = await self._unforeseen(lease, error)
+            except LeaseLost as lost:
+                log.info("lease lost", connection_id=lease.connection_id, reason=str(lost))
+                return
         await self._write_down()
         await self.shell.outside.run(lambda conn: leases.release(conn, lease.owner, left))
 
@@ -180,17 +184,15 @@ class Work:
         said = {"reason": failure.sentence, "remedy": failure.remedy, "last_error": failure.sentence}
         if failure.action is Action.STOP:
             state = "refused" if lease.phase == "validating" and not lease.synced else "stopped"
-            await say(self.shell, lease.connection_id, state=state, next_poll_at=None, **said)
+            await say(self.shell, lease.owner, state=state, next_poll_at=None, **said)
             return self._leave(lease, phase="stopped", wait=0.0)
-        await say(self.shell, lease.connection_id, **said)
+        await say(self.shell, lease.owner, **said)
         return self._again(lease, at_least=_asked_to_wait(error))
 
     async def _unforeseen(self, lease: Lease, error: Exception) -> Release:
         """A fault of our own: other connections go on, this one is tried again, each time after a longer pause."""
         await self._refuse_what_was_asked(lease, OWN_FAULT)
-        await say(
-            self.shell, lease.connection_id, reason=OWN_FAULT, remedy=SEE_THE_LOG, last_error=type(error).__name__
-        )
+        await say(self.shell, lease.owner, reason=OWN_FAULT, remedy=SEE_THE_LOG, last_error=type(error).__name__)
         return self._again(lease)
 
     async def _refuse_what_was_asked(self, lease: Lease, reason: str) -> None:

@@ -41,7 +41,7 @@ async def validate(shell: Shell, lease: Lease, reader: Reader, kind: AcceptedKey
     """
     account = await identify(reader)
     columns = {"account_name": account.name, "livemode": kind.livemode}
-    await say(shell, lease.connection_id, **columns, reason=None, remedy=None, last_error=None)
+    await say(shell, lease.owner, **columns, reason=None, remedy=None, last_error=None)
     if await _goes_to_its_account(shell, lease, reader, account.account_id, keyring):
         return None
     probed = await probe(reader)
@@ -63,7 +63,7 @@ async def validate(shell: Shell, lease: Lease, reader: Reader, kind: AcceptedKey
 
 async def stop_unable(shell: Shell, lease: Lease, found: Capabilities) -> NoReturn:
     """Raise Stopped: the key may read nothing; the card shows it."""
-    await say(shell, lease.connection_id, permissions=dict(found.permissions))
+    await say(shell, lease.owner, permissions=dict(found.permissions))
     raise Stopped(UNABLE, f"{EDIT_KEY} Let it read {ABILITY}, then paste it again.")
 
 
@@ -79,7 +79,7 @@ async def _remember(shell: Shell, lease: Lease, reader: Reader, account: Account
         return not lease.synced or _plan_missed(conn, shell, lease, learnt)
 
     to_read = await shell.outside.run(write)
-    await say(shell, lease.connection_id, account_id=account.account_id, clock_offset=offset)
+    await say(shell, lease.owner, account_id=account.account_id, clock_offset=offset)
     return replace(
         lease,
         phase="first_minute" if to_read else "live",
@@ -108,7 +108,7 @@ async def say_abilities(shell: Shell, lease: Lease, reader: Reader, kind: Accept
     neighbours = await shell.outside.run(lambda conn: leases.neighbours(conn, lease))
     said = warnings(found, key_is_secret=kind.kind == "secret", other_version=other)
     said += beside(lease.account_id, lease.livemode, neighbours)
-    await say(shell, lease.connection_id, permissions=dict(found.permissions), warnings=said)
+    await say(shell, lease.owner, permissions=dict(found.permissions), warnings=said)
 
 
 async def _goes_to_its_account(
@@ -165,5 +165,5 @@ async def _hand_over(shell: Shell, lease: Lease, reader: Reader, there: str, key
     log.info("key handed over", connection_id=lease.connection_id, to=there, taken=taken)
     if taken:
         reason = "This account is connected already: its connection goes on with the new key."
-        await say(shell, lease.connection_id, state="stopped", reason=reason)
+        await say(shell, lease.owner, state="stopped", reason=reason)
     return taken

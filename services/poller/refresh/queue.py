@@ -17,7 +17,7 @@ from schemas.ids import derived_id
 from services.poller.refresh.core import PATIENCE, TOO_OLD, Answer, Asked, unreadable, why_not_read
 from services.poller.schema import MIGRATIONS
 from services.poller.statements import statement
-from services.poller.store import Owner
+from services.poller.store import Owner, fence
 
 BATCH = 50
 
@@ -68,7 +68,8 @@ def answer_hopeless(conn: Connection, *, now: datetime, machine_now: datetime) -
 
 
 def refuse_all(conn: Connection, owner: Owner, reason: str, *, now: datetime, machine_now: datetime) -> int:
-    """Answer everything that is asked of a connection that failed."""
+    """Answer everything that is asked of a connection that failed; raises LeaseLost where it is another's."""
+    fence(conn, owner)
     return answer(conn, unreadable(asked_of(conn, owner), reason, read_at=machine_now), now=now)
 
 
