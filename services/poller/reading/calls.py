@@ -32,15 +32,10 @@ LONGEST_ASKED = 30.0
 """Seconds that a request waits where an answer asks for a pause: who asks for a longer one is not asked again by it,
 and the connection is left alone for so long."""
 LONGEST_KEPT = 3600.0
+NOT_TRUSTED = "certificate_not_trusted"
+"""The code of a stripe.APIConnectionError where the certificate is why; any other has none."""
 SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 FORGOTTEN_HEADERS = frozenset({"user-agent", "x-stripe-client-user-agent", "x-stripe-client-telemetry"})
-
-
-class NotTrusted(stripe.APIConnectionError):
-    """No connection, since the certificate there is not trusted."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, should_retry=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,9 +155,8 @@ class Caller:
             error = looks_like(body) if objects is None else _error_label(status, body)
         except httpx.HTTPError as failure:
             error = type(failure).__name__
-            if isinstance(failure, CertificateRefused):
-                raise NotTrusted(_reason(failure)) from None
-            raise stripe.APIConnectionError(_reason(failure), should_retry=True) from None
+            code = NOT_TRUSTED if isinstance(failure, CertificateRefused) else None
+            raise stripe.APIConnectionError(_reason(failure), code=code, should_retry=True) from None
         finally:
             self.audit(
                 CallMade(

@@ -10,7 +10,7 @@ from enum import Enum
 import stripe
 
 from services.poller.errors import NothingLeft, PollerError, Refused, Stopped, UnreadableAnswer
-from services.poller.reading.calls import NotTrusted
+from services.poller.reading.calls import NOT_TRUSTED
 
 CREATE_KEY = "Create a restricted key at https://dashboard.stripe.com/apikeys and paste it here."
 EDIT_KEY = "Edit the key's permissions in Stripe."
@@ -64,8 +64,7 @@ def _meaning(error: Failing, base: str) -> tuple[Action, str, str | None]:
             f"The server at {base} does not know this request.",
             CHECK_ADDRESS,
         ),
-        (NotTrusted, Action.BACK_OFF, f"{base} cannot be reached: {_cause(error)}.", TRUST),
-        (stripe.APIConnectionError, Action.BACK_OFF, f"{base} cannot be reached: {_cause(error)}.", CHECK_ADDRESS),
+        (stripe.APIConnectionError, Action.BACK_OFF, f"{base} cannot be reached: {_cause(error)}.", _reach(error)),
         (UnreadableAnswer, Action.BACK_OFF, f"{base} does not answer as Stripe does: {error}.", CHECK_ADDRESS),
         (Refused, Action.STOP, f"{error}.", CHECK_ADDRESS),
         (stripe.StripeError, Action.BACK_OFF, f"{base} has a fault at the moment{_status(error)}.", None),
@@ -85,6 +84,10 @@ def _not_accepted(error: stripe.AuthenticationError) -> Failure:
     return Failure(
         Action.STOP, "Stripe does not accept the key: it was deleted, or is not complete.", CREATE_KEY, label
     )
+
+
+def _reach(error: Failing) -> str:
+    return TRUST if isinstance(error, stripe.StripeError) and _code(error) == NOT_TRUSTED else CHECK_ADDRESS
 
 
 def _cause(error: Failing) -> str:
