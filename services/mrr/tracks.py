@@ -220,7 +220,7 @@ class Track:
     def _stamps(self, segment: Segment, *, first: bool) -> Iterator[int]:
         terms = segment.terms
         yield segment.start
-        if first:
+        if first or terms.start * SECOND > segment.start:
             yield terms.start * SECOND
         for at in (terms.trial_end, terms.ended_at, terms.canceled_at if terms.leaving else None, terms.resumes_at):
             if at is not None:
