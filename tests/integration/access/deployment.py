@@ -42,11 +42,17 @@ TOGETHER: dict[str, dict[str, object]] = {
     "dunning.episodes": {"state": "waiting"},
     "dunning.decisions": {"kind": "dunning.test_send"},
     "mrr.balances": {"prices": ["price_same"], "quantities": [1], "amounts": [1]},
+    "mrr.decisions": {"kind": "connection.made", "detail": Jsonb({"livemode_claimed": False})},
     "mrr.days": {"zone": "UTC"},
     "mrr.months": {"zone": "UTC", "cohort": "2026-11-01", "month": "2026-11-01"},
     "mrr_io.rates": {"currency": "usd", "valid_from": "2026-11-01"},
 }
 """What columns of a row must have together, or a view leaves out."""
+
+ALSO: dict[str, dict[str, object]] = {
+    "mrr.decisions": {"kind": "connection.ended", "decision_id": "ended"},
+}
+"""What a second row has: a connection in test mode that was ended is set aside."""
 
 WORDS = re.compile(r"\((\w+) = ANY \(ARRAY\['(\w+)'")
 """In a constraint: a column that accepts some words only, and the first of them."""
@@ -221,6 +227,13 @@ class Deployment:
                 for scene in self.scenes:
                     values = {c.name: scene.value(*c) for c in columns} | fixed
                     insert(db, table, values)
+                    if table in ALSO:
+                        insert(db, table, values | own(scene, ALSO[table]))
+
+
+def own(scene: Scene, values: dict[str, object]) -> dict[str, object]:
+    """The words of a second row, made the scene's own where they are ids."""
+    return {name: f"{value} {scene.number}" if name.endswith("_id") else value for name, value in values.items()}
 
 
 def refusal(db: psycopg.Connection[tuple[Any, ...]], statement: sql.SQL | sql.Composed) -> Refused | None:

@@ -6,11 +6,11 @@ from runtime.access import analyst_role
 from tests.integration.access.deployment import Deployment, psql
 
 ASKED = {
-    "mrr_as_of": "'2026-11-30'",
-    "mrr_as_known": "'2026-11-30', '2026-12-31'",
-    "mrr_customers_as_of": "'2026-11-30'",
-    "mrr_customers_as_known": "'2026-11-30', '2026-12-31'",
-    "mrr_retention": "'2026-12-01', '2026-12-31'",
+    "mrr_as_of": "'2026-11-24'",
+    "mrr_as_known": "'2026-11-24', '2026-12-31'",
+    "mrr_customers_as_of": "'2026-11-24'",
+    "mrr_customers_as_known": "'2026-11-24', '2026-12-31'",
+    "mrr_retention": "'2026-11-24', '2026-11-24'",
 }
 """By function: of when there is something."""
 
