@@ -215,6 +215,11 @@ class Deployment:
     def operator_url(self) -> str:
         return self.url_of(OPERATOR, OPERATOR_PASSWORD)
 
+    @staticmethod
+    def rows_a_scene(table: str) -> int:
+        """How many rows of each scene a table beneath the views has."""
+        return 2 if table in ALSO else 1
+
     def fill(self) -> None:
         """A row of each scene in every table beneath the views."""
         with psycopg.connect(self.url) as db:

@@ -105,7 +105,7 @@ def test_services_see_all_rows_of_their_own_tables(deployment: Deployment) -> No
         if table.name in deployment.tables_beneath and table.name != "mrr.clocks":
             with deployment.acting_as(table.owner) as db:
                 count = db.execute(sql.SQL("SELECT count(*) FROM {}").format(table.identifier)).fetchone()
-            assert count == (len(deployment.scenes),), table
+            assert count == (len(deployment.scenes) * deployment.rows_a_scene(table.name),), table
 
 
 def test_a_secret_is_shown_to_the_role_that_it_is_sealed_to(deployment: Deployment) -> None:
